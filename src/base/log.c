@@ -77,7 +77,8 @@ void log_write(enum log_level level, const char *message, ...) {
     if (!log_enabled(level))
         return;
     char bytes[LOG_LINE_MAX];
-    struct strbuf line = {.data = bytes, .capacity = sizeof bytes - 3, .max = sizeof bytes - 4, .fixed = true};
+    struct strbuf line = {
+        .data = bytes, .capacity = sizeof bytes - 3, .max = sizeof bytes - 4, .fixed = true};
     char now[TIME_TEXT_SIZE];
     time_now(now);
     if (as_json) {

@@ -14,7 +14,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 #define LOG_LINE_MAX 4096
 
-/* Set once at start, before threads. `role` names the process ("server", "agent") and is borrowed for ever. */
+/* Set once at start, before threads. `role` names the process ("server", "agent") and is borrowed for ever.
+ */
 void log_setup(enum log_level level, bool json, const char *role);
 /* "debug" … "error". False when unknown. */
 bool log_level_parse(const char *text, enum log_level *ret);

@@ -11,7 +11,8 @@
 
 #define UNITS_TEXT_SIZE 32
 
-/* "500m", "2", "1.5" → thousandths of a core, rounded up. False when malformed, negative or over 1e6 cores. */
+/* "500m", "2", "1.5" → thousandths of a core, rounded up. False when malformed, negative or over 1e6 cores.
+ */
 bool cpu_parse(const char *text, int64_t *ret_millis);
 /* "500m" or "2"; `text` has UNITS_TEXT_SIZE bytes. Returns `text`. */
 const char *cpu_format(int64_t millis, char *text);
