@@ -1,0 +1,53 @@
+import { createBrowserRouter, type RouteObject } from 'react-router-dom';
+import { Shell } from '@/components/shell/Shell';
+import { PageError } from '@/components/ErrorBoundary';
+import { LoginPage } from '@/pages/login/LoginPage';
+import { NotFoundPage } from '@/pages/NotFoundPage';
+import { RequireOperator, RequireUser } from './guards';
+
+// Pages load when they are visited; sign-in is in the first load.
+const page = <K extends string>(load: () => Promise<Record<K, React.ComponentType>>, name: K) => ({
+  lazy: async () => ({ Component: (await load())[name] }),
+});
+
+const routes: RouteObject[] = [
+  { path: '/login', element: <LoginPage />, errorElement: <PageError /> },
+  {
+    element: <RequireUser />,
+    errorElement: <PageError />,
+    children: [
+      { path: '/sessions/:name', ...page(() => import('@/pages/viewer/ViewerPage'), 'ViewerPage') },
+      {
+        element: <Shell />,
+        children: [
+          {
+            errorElement: <PageError />,
+            children: [
+              { index: true, ...page(() => import('@/pages/apps/AppsPage'), 'AppsPage') },
+              { path: '/sessions', ...page(() => import('@/pages/sessions/SessionsPage'), 'SessionsPage') },
+              {
+                path: '/admin',
+                element: <RequireOperator />,
+                children: [
+                  { path: 'agents', ...page(() => import('@/pages/admin/AgentsPage'), 'AgentsPage') },
+                  { path: 'commands', ...page(() => import('@/pages/admin/CommandsPage'), 'CommandsPage') },
+                ],
+              },
+              { path: '*', element: <NotFoundPage /> },
+            ],
+          },
+        ],
+      },
+    ],
+  },
+];
+
+export const router = createBrowserRouter(routes, {
+  future: {
+    v7_relativeSplatPath: true,
+    v7_fetcherPersist: true,
+    v7_normalizeFormMethod: true,
+    v7_partialHydration: true,
+    v7_skipActionErrorRevalidation: true,
+  },
+});

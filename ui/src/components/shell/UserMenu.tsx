@@ -1,0 +1,103 @@
+import { Avatar, Menu, SegmentedControl, Text, UnstyledButton, useMantineColorScheme, VisuallyHidden } from '@mantine/core';
+import { IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from 'react-router-dom';
+import * as api from '@/api/endpoints';
+import { keys } from '@/api/keys';
+import { useUser } from '@/hooks/queries';
+import { notifyError } from '@/lib/notify';
+import classes from './Shell.module.css';
+
+const schemes = [
+  { value: 'light', label: 'Light', icon: IconSun },
+  { value: 'auto', label: 'System', icon: IconDeviceLaptop },
+  { value: 'dark', label: 'Dark', icon: IconMoon },
+] as const;
+
+export function UserMenu({ compact }: { compact?: boolean }) {
+  const user = useUser();
+  const signOut = useSignOut();
+  const name = user.fullName || user.username;
+  return (
+    <Menu position={compact ? 'bottom-end' : 'top-start'} width={232} withinPortal>
+      <Menu.Target>
+        <UnstyledButton className={compact ? undefined : classes.user} aria-label={`Account of ${name}`} data-testid="user-menu">
+          <Avatar size={34} radius="xl" color="tide" variant="filled" name={name} alt="">
+            {name.slice(0, 1).toUpperCase()}
+          </Avatar>
+          {!compact && (
+            <>
+              <div style={{ flex: 1, minWidth: 0 }}>
+                <Text fz={14} fw={600} truncate lh={1.25}>
+                  {name}
+                </Text>
+                <Text fz={12} c="dimmed" tt="capitalize" lh={1.25}>
+                  {user.role}
+                </Text>
+              </div>
+              <IconSelector size={16} color="var(--mantine-color-dimmed)" aria-hidden />
+            </>
+          )}
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {user.username}
+          {user.email ? ` · ${user.email}` : ''}
+        </Menu.Label>
+        <SchemeSwitch />
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={17} />} onClick={signOut} data-testid="sign-out">
+          Sign out
+        </Menu.Item>
+        <VersionLine />
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function SchemeSwitch() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <SegmentedControl
+      fullWidth
+      size="xs"
+      m={6}
+      w="calc(100% - 12px)"
+      aria-label="Colour scheme"
+      value={colorScheme}
+      onChange={(value) => setColorScheme(value as 'light' | 'dark' | 'auto')}
+      data={schemes.map(({ value, label, icon: Glyph }) => ({
+        value,
+        label: (
+          <>
+            <Glyph size={16} style={{ display: 'block', margin: '2px auto' }} aria-hidden />
+            <VisuallyHidden>{label}</VisuallyHidden>
+          </>
+        ),
+      }))}
+    />
+  );
+}
+
+function VersionLine() {
+  const { data } = useQuery({ queryKey: keys.version, queryFn: ({ signal }) => api.version(signal), staleTime: Infinity, retry: false });
+  if (!data?.version) return null;
+  return <Menu.Label fz={11}>StreamSpace {data.version}</Menu.Label>;
+}
+
+function useSignOut() {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  return async () => {
+    try {
+      await api.logout();
+    } catch (error) {
+      notifyError('Could not sign out', error);
+      return;
+    }
+    // Nothing that the next user of this browser should find.
+    navigate('/login', { replace: true });
+    client.clear();
+  };
+}

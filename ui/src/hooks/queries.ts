@@ -1,0 +1,108 @@
+// What the page knows of the server, by query. Events keep it fresh.
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import * as api from '@/api/endpoints';
+import { ApiError } from '@/api/http';
+import { keys } from '@/api/keys';
+import type { Session, User } from '@/api/types';
+import { usePollInterval } from '@/live/LiveProvider';
+
+export function useMe() {
+  return useQuery({
+    queryKey: keys.me,
+    queryFn: ({ signal }) => api.me(signal),
+    staleTime: Infinity,
+    retry: (count, error) => !(error instanceof ApiError && error.status === 401) && count < 2,
+  });
+}
+
+/** The signed-in user. Only below the pages that demand one. */
+export function useUser(): User {
+  const { data } = useMe();
+  if (!data) throw new Error('no user');
+  return data;
+}
+
+export const isOperator = (user: User) => user.role === 'operator' || user.role === 'admin';
+
+export function useTemplates() {
+  return useQuery({
+    queryKey: keys.templates,
+    queryFn: ({ signal }) => api.listTemplates(signal),
+    refetchInterval: usePollInterval(),
+    staleTime: 30_000,
+  });
+}
+
+export function useSessions(filter: api.SessionFilter, enabled = true) {
+  return useInfiniteQuery({
+    queryKey: keys.sessionList(filter),
+    queryFn: ({ pageParam, signal }) => api.listSessions(filter, pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.nextCursor ?? undefined,
+    refetchInterval: usePollInterval(),
+    enabled,
+  });
+}
+
+/** The caller's own sessions that are not over, newest first. */
+export function useMySessions() {
+  const user = useUser();
+  return useSessions({ user: user.username });
+}
+
+export function flatten<T>(data: { pages: { items: T[] }[] } | undefined): T[] {
+  return data?.pages.flatMap((page) => page.items) ?? [];
+}
+
+export function useSession(name: string) {
+  return useQuery({
+    queryKey: keys.session(name),
+    queryFn: ({ signal }) => api.getSession(name, signal),
+    refetchInterval: usePollInterval(),
+    retry: (count, error) => !(error instanceof ApiError && error.status >= 400 && error.status < 500) && count < 3,
+  });
+}
+
+export function useCreateSession() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: api.createSession,
+    onSuccess(session) {
+      client.setQueryData<Session>(keys.session(session.name), session);
+      void client.invalidateQueries({ queryKey: keys.sessions });
+    },
+  });
+}
+
+export function useEndSession() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: api.endSession,
+    onSuccess(_answer, name) {
+      client.setQueryData<Session>(keys.session(name), (old) => old && { ...old, state: 'terminating' });
+    },
+    onSettled(_answer, _error, name) {
+      void client.invalidateQueries({ queryKey: keys.sessions });
+      void client.invalidateQueries({ queryKey: keys.session(name) });
+    },
+  });
+}
+
+export function useAgents() {
+  return useQuery({
+    queryKey: keys.agents,
+    queryFn: ({ signal }) => api.listAgents(signal),
+    refetchInterval: usePollInterval() || 15_000,
+  });
+}
+
+export function useCommands(filter: api.CommandFilter) {
+  return useInfiniteQuery({
+    queryKey: keys.commandList(filter),
+    queryFn: ({ pageParam, signal }) => api.listCommands(filter, pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.nextCursor ?? undefined,
+    refetchInterval: usePollInterval(),
+    placeholderData: (previous) => previous,
+  });
+}

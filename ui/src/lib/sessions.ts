@@ -1,0 +1,41 @@
+// What a session's state means to the page.
+import type { Session, SessionState } from '@/api/types';
+
+const STARTING: ReadonlySet<SessionState> = new Set(['pending', 'starting', 'waking']);
+const OVER: ReadonlySet<SessionState> = new Set(['terminating', 'terminated', 'failed']);
+
+export const isStarting = (state: SessionState) => STARTING.has(state);
+export const isOver = (state: SessionState) => OVER.has(state);
+export const isPaused = (state: SessionState) => state === 'hibernating' || state === 'hibernated';
+/** One that can be opened: shown in "jump back in". */
+export const isOpenable = (state: SessionState) => state === 'running' || isStarting(state);
+export const canEnd = (state: SessionState) => state !== 'terminating' && state !== 'terminated';
+
+export const stateLabel: Record<SessionState, string> = {
+  pending: 'Waiting',
+  starting: 'Starting',
+  running: 'Running',
+  hibernating: 'Pausing',
+  hibernated: 'Paused',
+  waking: 'Resuming',
+  terminating: 'Ending',
+  terminated: 'Ended',
+  failed: 'Failed',
+};
+
+export const stateColor: Record<SessionState, string> = {
+  pending: 'gray',
+  starting: 'tide',
+  running: 'green',
+  hibernating: 'violet',
+  hibernated: 'violet',
+  waking: 'tide',
+  terminating: 'orange',
+  terminated: 'gray',
+  failed: 'red',
+};
+
+/** The last part of a session's name: enough to tell two of one template apart. */
+export function shortId(session: Pick<Session, 'name'>): string {
+  return session.name.slice(session.name.lastIndexOf('-') + 1);
+}

@@ -1,0 +1,119 @@
+import { Button, Center, Group, SegmentedControl, SimpleGrid, Skeleton, Switch } from '@mantine/core';
+import { IconDeviceDesktop, IconHistory } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Link } from 'react-router-dom';
+import type { Session } from '@/api/types';
+import { EmptyState } from '@/components/EmptyState';
+import { EndSessionModal } from '@/components/EndSessionModal';
+import { LoadError } from '@/components/LoadError';
+import { LogsDrawer } from '@/components/LogsDrawer';
+import { PageHeader } from '@/components/PageHeader';
+import { flatten, isOperator, useSessions, useTemplates, useUser } from '@/hooks/queries';
+import { SessionCard } from './SessionCard';
+
+type View = 'active' | 'ended';
+
+export function SessionsPage() {
+  const user = useUser();
+  const [everyone, setEveryone] = useState(false);
+  const [view, setView] = useState<View>('active');
+  const sessions = useSessions({
+    user: everyone ? undefined : user.username,
+    state: view === 'ended' ? 'terminated' : undefined,
+  });
+  const { data: templates = [] } = useTemplates();
+  const labelOf = (session: Session) =>
+    templates.find((template) => template.name === session.template)?.displayName ?? session.template;
+  const [ending, setEnding] = useState<Session>();
+  const [confirming, setConfirming] = useState(false);
+  const [logsOf, setLogsOf] = useState<Session>();
+  const list = newestFirst(flatten(sessions.data));
+
+  return (
+    <>
+      <PageHeader title={everyone ? 'Sessions' : 'My sessions'} text="What runs for you, live.">
+        <Group gap="lg">
+          {isOperator(user) && (
+            <Switch
+              label="Everyone’s"
+              checked={everyone}
+              onChange={(event) => setEveryone(event.currentTarget.checked)}
+              data-testid="sessions-everyone"
+            />
+          )}
+          <SegmentedControl
+            aria-label="Which sessions"
+            value={view}
+            onChange={(value) => setView(value as View)}
+            data={[
+              { value: 'active', label: 'Active' },
+              { value: 'ended', label: 'Ended' },
+            ]}
+          />
+        </Group>
+      </PageHeader>
+      {sessions.isPending ? (
+        <SimpleGrid cols={{ base: 1, md: 2 }} role="status" aria-label="Loading sessions">
+          {Array.from({ length: 4 }, (_, i) => (
+            <Skeleton key={i} h={176} radius="lg" />
+          ))}
+        </SimpleGrid>
+      ) : sessions.isError ? (
+        <LoadError error={sessions.error} onRetry={() => void sessions.refetch()} what="The sessions" />
+      ) : list.length === 0 ? (
+        <NoSessions view={view} everyone={everyone} />
+      ) : (
+        <SimpleGrid cols={{ base: 1, md: 2 }} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
+          {list.map((session) => (
+            <SessionCard
+              key={session.name}
+              session={session}
+              template={templates.find((template) => template.name === session.template)}
+              showUser={everyone}
+              onEnd={() => {
+                setEnding(session);
+                setConfirming(true);
+              }}
+              onLogs={() => setLogsOf(session)}
+            />
+          ))}
+        </SimpleGrid>
+      )}
+      {sessions.hasNextPage && (
+        <Center mt="lg">
+          <Button variant="default" onClick={() => void sessions.fetchNextPage()} loading={sessions.isFetchingNextPage}>
+            Show more
+          </Button>
+        </Center>
+      )}
+      <EndSessionModal
+        session={ending}
+        label={ending ? labelOf(ending) : ''}
+        opened={confirming}
+        onClose={() => setConfirming(false)}
+      />
+      <LogsDrawer name={logsOf?.name} label={logsOf ? labelOf(logsOf) : ''} onClose={() => setLogsOf(undefined)} />
+    </>
+  );
+}
+
+function NoSessions({ view, everyone }: { view: View; everyone: boolean }) {
+  if (view === 'ended') {
+    return <EmptyState icon={IconHistory} title="No ended sessions" text="Sessions that are over are listed here, with the reason." />;
+  }
+  return (
+    <EmptyState
+      icon={IconDeviceDesktop}
+      title={everyone ? 'Nobody runs anything' : 'Nothing is running'}
+      text="Launch an application; it keeps running here, also while you close the browser."
+    >
+      <Button component={Link} to="/" mt="sm">
+        Browse applications
+      </Button>
+    </EmptyState>
+  );
+}
+
+function newestFirst(sessions: Session[]): Session[] {
+  return [...sessions].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+}
