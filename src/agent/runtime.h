@@ -102,8 +102,8 @@ struct runtime_ops {
                 struct err *err);
     int (*usage)(struct runtime *runtime, const char *session_id, struct runtime_usage *ret, struct err *err);
     /* True when this machine can run the template; else `reason` says what to install (SESSION_REASON_MAX
-     * bytes). */
-    bool (*can_run)(struct runtime *runtime, const char *const *command, char *reason);
+     * bytes). `network` is the template's ("none", "outbound"), or NULL for none. */
+    bool (*can_run)(struct runtime *runtime, const char *const *command, const char *network, char *reason);
     void (*destroy)(struct runtime *runtime); /* leaves the sessions running */
 };
 
