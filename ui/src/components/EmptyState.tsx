@@ -8,15 +8,17 @@ interface EmptyStateProps {
   text?: ReactNode;
   children?: ReactNode;
   alert?: boolean;
+  /** Where it is all there is on the page, its title is the page's. */
+  order?: 1 | 2;
 }
 
-export function EmptyState({ icon: Glyph, title, text, children, alert }: EmptyStateProps) {
+export function EmptyState({ icon: Glyph, title, text, children, alert, order = 2 }: EmptyStateProps) {
   return (
     <Stack align="center" gap="sm" py={64} px="md" ta="center" role={alert ? 'alert' : undefined}>
       <ThemeIcon size={64} radius="xl" variant="light" color={alert ? 'red' : 'tide'}>
         <Glyph size={32} stroke={1.5} />
       </ThemeIcon>
-      <Title order={2} mt="xs">
+      <Title order={order} fz={20} mt="xs">
         {title}
       </Title>
       {text && (

@@ -46,8 +46,12 @@ export function useSessions(filter: api.SessionFilter, enabled = true) {
 
 /** The caller's own sessions that are not over, newest first. */
 export function useMySessions() {
-  const user = useUser();
-  return useSessions({ user: user.username });
+  return useSessions(ownSessions(useUser()));
+}
+
+/** Operators see everybody's unless they ask for their own; others see their own anyway. */
+export function ownSessions(user: User): api.SessionFilter {
+  return isOperator(user) ? { user: user.username } : {};
 }
 
 export function flatten<T>(data: { pages: { items: T[] }[] } | undefined): T[] {

@@ -68,7 +68,7 @@ export function steps(seen: Seen, session: Session, now: number): Step[] {
   const { pending, starting, running } = seen.states;
   const queued: Step = {
     id: 'queued',
-    label: session.agentId ? `Asking ${session.agentId}` : 'Finding a machine',
+    label: session.agentId ? `Queued for ${session.agentId}` : 'Finding a machine',
     state: session.state === 'pending' ? 'active' : 'done',
     elapsed: span(pending, starting ?? running ?? now),
     detail: session.state === 'pending' ? pendingDetail(session) : undefined,

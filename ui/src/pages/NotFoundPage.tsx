@@ -9,6 +9,7 @@ export function NotFoundPage() {
   return (
     <EmptyState
       icon={IconMapSearch}
+      order={1}
       title="There is no such page"
       text="The address may be mistyped, or the page is not yours to see."
     >

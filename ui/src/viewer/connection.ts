@@ -117,7 +117,11 @@ export class Connection {
 
   private lost(code: number, text?: string): void {
     this.drop();
-    if (this.connectedAt !== undefined && Date.now() - this.connectedAt >= STABLE_MS) this.attempt = 0;
+    if (this.connectedAt !== undefined) {
+      // One that came up and fell at once is no reason to start from nothing, nor to wait long.
+      const stable = Date.now() - this.connectedAt >= STABLE_MS;
+      this.attempt = stable ? 0 : Math.min(this.attempt, 2);
+    }
     this.connectedAt = undefined;
     this.reason = text ?? lossText(code);
     const delay = retryDelay(this.attempt, this.options.random);

@@ -1,5 +1,6 @@
 import { AppShell } from '@mantine/core';
-import { Outlet } from 'react-router-dom';
+import { useEffect, useRef } from 'react';
+import { Outlet, useLocation } from 'react-router-dom';
 import { useUser } from '@/hooks/queries';
 import { PaletteHost } from '@/components/palette/PaletteHost';
 import { BottomNav } from './BottomNav';
@@ -10,6 +11,7 @@ import { TopBar } from './TopBar';
 
 export function Shell() {
   const items = navFor(useUser().role);
+  useFreshPage();
   return (
     <>
       <a className="skip-link" href="#main">
@@ -24,7 +26,7 @@ export function Shell() {
         <AppShell.Header hiddenFrom="sm" className={classes.header}>
           <TopBar />
         </AppShell.Header>
-        <AppShell.Navbar className={classes.navbar}>
+        <AppShell.Navbar visibleFrom="sm" className={classes.navbar} aria-label="Main">
           <SideNav items={items} />
         </AppShell.Navbar>
         <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
@@ -39,4 +41,16 @@ export function Shell() {
       <PaletteHost />
     </>
   );
+}
+
+/** A new page starts at its top, and the keyboard starts in it. */
+function useFreshPage() {
+  const { pathname } = useLocation();
+  const before = useRef(pathname);
+  useEffect(() => {
+    if (before.current === pathname) return;
+    before.current = pathname;
+    window.scrollTo(0, 0);
+    document.getElementById('main')?.focus({ preventScroll: true });
+  }, [pathname]);
 }

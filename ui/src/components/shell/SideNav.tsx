@@ -22,11 +22,11 @@ export function SideNav({ items }: { items: NavItem[] }) {
         <span style={{ flex: 1 }}>Search</span>
         <Kbd size="xs">{modKey} K</Kbd>
       </UnstyledButton>
-      <nav aria-label="Main" style={{ flex: 1, overflowY: 'auto' }}>
+      <div style={{ flex: 1, overflowY: 'auto' }}>
         {sections.map((section) => (
           <Section key={section} section={section} items={items.filter((item) => item.section === section)} />
         ))}
-      </nav>
+      </div>
       <LiveIndicator />
       <UserMenu />
     </>

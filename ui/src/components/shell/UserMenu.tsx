@@ -21,7 +21,7 @@ export function UserMenu({ compact }: { compact?: boolean }) {
   return (
     <Menu position={compact ? 'bottom-end' : 'top-start'} width={232} withinPortal>
       <Menu.Target>
-        <UnstyledButton className={compact ? undefined : classes.user} aria-label={`Account of ${name}`} data-testid="user-menu">
+        <UnstyledButton className={compact ? undefined : classes.user} aria-label={compact ? `Account of ${name}` : undefined} data-testid="user-menu">
           <Avatar size={34} radius="xl" color="tide" variant="filled" name={name} alt="">
             {name.slice(0, 1).toUpperCase()}
           </Avatar>

@@ -43,7 +43,7 @@ export function CommandsPage() {
           placeholder="Any"
           clearable
           searchable
-          w={190}
+          style={{ flex: '1 1 140px', maxWidth: 200 }}
           data={withChosen((agents.data?.items ?? []).map((agent) => agent.agentId), filter.agent)}
           value={filter.agent ?? null}
           onChange={(value) => set('agent', value)}
@@ -53,7 +53,7 @@ export function CommandsPage() {
           label="Status"
           placeholder="Any"
           clearable
-          w={170}
+          style={{ flex: '1 1 140px', maxWidth: 180 }}
           data={COMMAND_STATUSES.map((status) => ({ value: status, label: status.charAt(0).toUpperCase() + status.slice(1) }))}
           value={filter.status ?? null}
           onChange={(value) => set('status', value)}

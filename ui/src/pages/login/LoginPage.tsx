@@ -5,11 +5,11 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from 'react';
 import { Navigate, useSearchParams } from 'react-router-dom';
 import * as api from '@/api/endpoints';
-import { ApiError, errorText } from '@/api/http';
 import { keys } from '@/api/keys';
 import { LogoMark } from '@/components/Logo';
 import { useMe } from '@/hooks/queries';
 import { LoginArt } from './LoginArt';
+import { loginErrorText } from './loginError';
 import classes from './LoginPage.module.css';
 import { safeNext } from './next';
 
@@ -26,7 +26,7 @@ export function LoginPage() {
           <Title order={1} mt="lg">
             Welcome to StreamSpace
           </Title>
-          <Text c="dimmed" mt={6} mb="xl">
+          <Text c="dimmed" mt={6} mb={28}>
             Sign in to open your applications.
           </Text>
           <LoginForm />
@@ -70,7 +70,7 @@ function LoginForm() {
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="md">
-        <div role="alert" aria-live="assertive">
+        <div role="alert" aria-live="assertive" className={classes.alert}>
           {signIn.isError && (
             <Alert color="red" icon={<IconAlertCircle size={18} />} data-testid="login-error">
               {loginErrorText(signIn.error)}
@@ -106,7 +106,7 @@ function LoginForm() {
           visibilityToggleButtonProps={{ 'aria-label': 'Show the password', tabIndex: 0 }}
           data-testid="login-password"
         />
-        <Text role="status" fz="sm" c="dimmed" mih={capsLock ? undefined : 0} mt={capsLock ? -8 : -16}>
+        <Text role="status" fz="sm" c="dimmed" className={classes.caps}>
           {capsLock && (
             <>
               <IconArrowBigUpLine size={15} style={{ verticalAlign: -2 }} aria-hidden /> Caps Lock is on
@@ -119,17 +119,4 @@ function LoginForm() {
       </Stack>
     </form>
   );
-}
-
-export function loginErrorText(error: unknown): string {
-  if (error instanceof ApiError) {
-    if (error.code === 'mfa_required') return error.message;
-    if (error.status === 401) return 'The user name or the password is wrong.';
-    if (error.status === 429) {
-      return error.retryAfter
-        ? `Too many attempts. Try again in ${error.retryAfter} seconds.`
-        : 'Too many attempts. Wait a moment and try again.';
-    }
-  }
-  return errorText(error);
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Group, Progress, Text, Title, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Group, Text, Title, Tooltip } from '@mantine/core';
 import { IconAlertTriangle, IconExternalLink, IconFileText, IconHome, IconPlayerStop } from '@tabler/icons-react';
 import { Link } from 'react-router-dom';
 import type { Session, Template } from '@/api/types';
@@ -99,7 +99,7 @@ function Happening({ session }: { session: Session }) {
             <Elapsed since={session.createdAt} />
           </Text>
         </Group>
-        <Progress value={100} size={4} mt={8} animated striped aria-label="Starting" />
+        <div className={classes.progress} role="progressbar" aria-label="Starting" />
       </div>
     );
   }

@@ -8,7 +8,7 @@ import { EndSessionModal } from '@/components/EndSessionModal';
 import { LoadError } from '@/components/LoadError';
 import { LogsDrawer } from '@/components/LogsDrawer';
 import { PageHeader } from '@/components/PageHeader';
-import { flatten, isOperator, useSessions, useTemplates, useUser } from '@/hooks/queries';
+import { flatten, isOperator, ownSessions, useSessions, useTemplates, useUser } from '@/hooks/queries';
 import { SessionCard } from './SessionCard';
 
 type View = 'active' | 'ended';
@@ -18,8 +18,8 @@ export function SessionsPage() {
   const [everyone, setEveryone] = useState(false);
   const [view, setView] = useState<View>('active');
   const sessions = useSessions({
-    user: everyone ? undefined : user.username,
-    state: view === 'ended' ? 'terminated' : undefined,
+    ...(everyone ? {} : ownSessions(user)),
+    ...(view === 'ended' ? { state: 'terminated' } : {}),
   });
   const { data: templates = [] } = useTemplates();
   const labelOf = (session: Session) =>

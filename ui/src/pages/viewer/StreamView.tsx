@@ -52,17 +52,7 @@ export function StreamView({ session, template, label, seen, onEnded }: Props) {
         <canvas ref={stream.snapshotRef} className={classes.snapshot} aria-hidden hidden={connected || !stream.everConnected} />
         <div ref={ref} className={classes.screen} data-testid="viewer-screen" data-connected={connected} />
         {!connected && stream.everConnected && <Veil state={state} onRetry={stream.retryNow} />}
-      </main>
-      {!stream.everConnected && state.phase !== 'ended' && (
-        <StartScreen
-          session={session}
-          template={template}
-          label={label}
-          seen={seen}
-          trouble={state.phase === 'reconnecting' ? state.reason : undefined}
-        />
-      )}
-      {stream.everConnected && (
+        {stream.everConnected && (
         <Toolbar
           session={session}
           template={template}
@@ -72,6 +62,16 @@ export function StreamView({ session, template, label, seen, onEnded }: Props) {
           clipboard={clipboard}
           preferences={preferences}
           onPreferences={change}
+        />
+      )}
+      </main>
+      {!stream.everConnected && state.phase !== 'ended' && (
+        <StartScreen
+          session={session}
+          template={template}
+          label={label}
+          seen={seen}
+          trouble={state.phase === 'reconnecting' ? state.reason : undefined}
         />
       )}
     </>

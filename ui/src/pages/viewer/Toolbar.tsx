@@ -77,12 +77,12 @@ export function Toolbar({ session, template, label, connected, screen, clipboard
           data-testid="viewer-toolbar"
         >
           <span className={classes.name}>
-            <TemplateIcon icon={template?.icon} name={session.template} category={template?.category} size={26} />
+            <TemplateIcon icon={template?.icon} name={session.template} category={template?.category} size={26} className={classes.icon} />
             <span className={classes.label}>{label}</span>
             <StatusDot color={connected ? 'green' : 'yellow'} />
           </span>
           <Divider orientation="vertical" className={classes.divider} />
-          <Tooltip label="Applications">
+          <Tooltip label="Applications" position="bottom">
             <ActionIcon component={Link} to="/" className={classes.button} size={38} aria-label="Back to applications" data-testid="viewer-home">
               <IconHome size={20} stroke={1.7} />
             </ActionIcon>
@@ -149,7 +149,7 @@ const ToolButton = forwardRef<HTMLButtonElement, ToolButtonProps>(function ToolB
   ref,
 ) {
   return (
-    <Tooltip label={label}>
+    <Tooltip label={label} position="bottom" disabled={expanded}>
       <ActionIcon
         ref={ref}
         className={classes.button}

@@ -5,6 +5,7 @@ import { keyDown, keyUp, sendCombination, typeText, type KeyName } from '@/viewe
 import type { Screen } from '@/viewer/screen';
 import { HoldKeys } from './HoldKeys';
 import classes from './Toolbar.module.css';
+import { difference, PADDING } from './typed';
 
 const ARROWS: { key: KeyName; label: string; icon: Icon }[] = [
   { key: 'Left', label: 'Left', icon: IconArrowLeft },
@@ -12,9 +13,6 @@ const ARROWS: { key: KeyName; label: string; icon: Icon }[] = [
   { key: 'Down', label: 'Down', icon: IconArrowDown },
   { key: 'Right', label: 'Right', icon: IconArrowRight },
 ];
-
-/** Text before the cursor, so that a touch keyboard's Backspace has something to delete. */
-const PADDING = '\u200b\u200b\u200b\u200b';
 
 interface Props {
   screen: Screen | null;
@@ -90,11 +88,4 @@ export function TouchKeyboard({ screen, onClose }: Props) {
       </ActionIcon>
     </div>
   );
-}
-
-/** What happened to the padding: how much of it went, and what came after it. */
-export function difference(value: string): { typed: string; deleted: number } {
-  let kept = 0;
-  while (kept < PADDING.length && value[kept] === PADDING[kept]) kept += 1;
-  return { typed: value.slice(kept).replace(/\u200b/g, ''), deleted: PADDING.length - kept };
 }

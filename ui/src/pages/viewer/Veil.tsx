@@ -18,7 +18,7 @@ export function Veil({ state, onRetry }: { state: ConnectionState; onRetry: () =
             Reconnecting…
           </Text>
           <Text fz="sm" className={classes.veilText}>
-            {again?.reason} {wait > 1 ? `Next try in ${wait} s.` : ''}
+            {sentence(again?.reason)} {wait > 1 ? `Next try in ${wait} s.` : ''}
           </Text>
         </div>
         {wait > 1 && (
@@ -34,4 +34,8 @@ export function Veil({ state, onRetry }: { state: ConnectionState; onRetry: () =
       </div>
     </div>
   );
+}
+
+function sentence(text: string | undefined): string {
+  return !text || /[.!?…]$/.test(text) ? (text ?? '') : `${text}.`;
 }

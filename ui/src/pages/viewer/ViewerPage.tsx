@@ -21,7 +21,7 @@ export function ViewerPage() {
   if (session.error instanceof ApiError && session.error.status === 404) return <EndScreen kind="gone" />;
   return (
     <main>
-      <EmptyState icon={IconCloudOff} title="The session could not be loaded" text={errorText(session.error)} alert>
+      <EmptyState icon={IconCloudOff} order={1} title="The session could not be loaded" text={errorText(session.error)} alert>
         <Button mt="sm" onClick={() => void session.refetch()} loading={session.isFetching}>
           Try again
         </Button>
