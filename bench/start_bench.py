@@ -17,7 +17,7 @@ def one(client, template="terminal"):
     running = time.monotonic()
     stream = client.stream(name)
     rfb = Rfb(stream)
-    rfb.wait_picture(lambda picture: picture.colours() > 1, 30)
+    rfb.wait_picture(lambda picture: picture.painted(), 30)
     painted = time.monotonic()
     stream.close()
     ended = time.monotonic()

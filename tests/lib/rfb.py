@@ -76,9 +76,9 @@ class Rfb:
         self.update(timeout)
         return hashlib.sha256(self.pixels).hexdigest()
 
-    def colours(self):
-        """How many different pixel values the picture has: 1 before any window is there."""
-        return len({bytes(self.pixels[at:at + 3]) for at in range(0, len(self.pixels), 4)})
+    def painted(self):
+        """Whether there is more than one colour: none before any window is there."""
+        return bytes(self.pixels) != bytes(self.pixels[:4]) * (len(self.pixels) // 4)
 
     def wait_picture(self, condition, timeout=10):
         """Takes updates until condition(self) holds."""

@@ -27,7 +27,7 @@ def connect(client, name, seconds=10):
 
 def type_until(rfb, name, text, path, wanted, seconds=15):
     """Types a command line and waits until the file that it writes in the session holds `wanted`."""
-    rfb.wait_picture(lambda picture: picture.colours() > 1, seconds)
+    rfb.wait_picture(lambda picture: picture.painted(), seconds)
     deadline = time.monotonic() + seconds
     while read_in_session(name, path) != wanted:
         if time.monotonic() > deadline:
