@@ -1,0 +1,79 @@
+/* Templates: what can be run. The built-in catalogue (templates/builtin.c) is written into the table
+ * `templates` at every start; an operator's own rows are never touched by that.
+ *
+ * `spec` is the whole template as it travels to agents in start_session:
+ *   name, displayName, protocol ("vnc"), command [argv], env {NAME: value}, packages [Debian packages to
+ * install], network ("none" | "outbound"), windowManager (bool), gl (bool), onExit ("end" | "restart"),
+ * geometry ("1280x800"), nestedSandbox (bool: the application makes user namespaces of its own; Chromium),
+ * pidsMax, homeSize, resources {cpu, memory}, maxResources {cpu, memory}, image (for containers)
+ */
+#ifndef SS_CONTROL_TEMPLATE_H
+#define SS_CONTROL_TEMPLATE_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/str.h"
+#include "db/db.h"
+#include "json/writer.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TEMPLATE_SPEC_MAX (64 * 1024)
+#define TEMPLATE_REASON_MAX 256
+
+struct template {
+    char name[TEMPLATE_NAME_MAX + 1];
+    char display_name[128];
+    char description[512];
+    char category[48];
+    char icon[64];                            /* a word for the page's icon set, e.g. "firefox" */
+    char protocol[8];                         /* "vnc" or "http" */
+    char network[16];                         /* "none" or "outbound" */
+    int64_t cpu_millis, memory_bytes;         /* default resources */
+    int64_t cpu_millis_max, memory_bytes_max; /* ceilings of what may be asked for */
+    struct strv tags, runtimes, packages, command;
+    bool builtin;
+    bool available; /* some agent that is online can run it (true too while no agent has said anything) */
+    char unavailable_reason[TEMPLATE_REASON_MAX]; /* "install gimp on the agent's machine", or "" */
+    char created_at[TIME_TEXT_SIZE], updated_at[TIME_TEXT_SIZE];
+    json_t *spec; /* owned */
+};
+void template_finish(struct template *template);
+#define _cleanup_template_ __attribute__((cleanup(template_finish)))
+
+struct template_filter {
+    const char *category; /* exact, any case; NULL: any */
+    const char *search;   /* part of name, display name, description or a tag, any case; NULL: any */
+    const char *after;    /* cursor: names after this one; NULL: from the beginning */
+    unsigned limit;       /* 0: 50; at most 200 */
+};
+
+struct template_list {
+    struct template *items;
+    size_t count;
+    int64_t total; /* of all pages */
+    bool more;     /* the next page's cursor is the last item's name */
+};
+void template_list_finish(struct template_list *list);
+
+/* Ordered by name. */
+int template_list(struct db_conn *conn, const struct template_filter *filter, struct template_list *ret,
+                  struct err *err);
+/* ERR_NOT_FOUND "template_not_found". */
+int template_get(struct db_conn *conn, const char *name, struct template *ret, struct err *err);
+
+/* Writes the built-in catalogue into the table: new and changed ones; ones that left the catalogue are
+ * removed. One transaction; an event when something changed. */
+int template_install_builtin(struct db_conn *conn, struct err *err);
+
+/* The template as the API shows it (an object). */
+void template_write_json(const struct template *template, struct json_writer *w);
+
+/* The programs (first words of commands) of all templates: what an agent is asked to look for. *ret is
+ * appended to. */
+int template_programs(struct db_conn *conn, struct strv *ret, struct err *err);
+
+#endif

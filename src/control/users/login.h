@@ -1,0 +1,71 @@
+/* Logins: one row for each browser or program that signed in.
+ *
+ * A login has an opaque cookie id, a refresh token (rotating: used once, a second use ends the login, since
+ * one of the two users of it has stolen it) — both 256 random bits, stored as SHA-256 — and hands out access
+ * tokens (JWT HS256, 15 min). The CSRF token is an HMAC over the login's number: no state. Logging out ends
+ * this login only. Each check reads the row and its user: ended logins and deactivated users stop at once.
+ *
+ * Signing keys are rows of `signing_keys` with a `kid`; the newest signs, all of them check. They are cached
+ * in `struct keyring`.
+ */
+#ifndef SS_CONTROL_LOGIN_H
+#define SS_CONTROL_LOGIN_H
+
+#include "control/users/jwt.h"
+#include "control/users/user.h"
+
+#define LOGIN_ACCESS_SECONDS (15 * 60)
+#define LOGIN_IDLE_DAYS 14 /* a login that is not refreshed or used for this long is over */
+#define LOGIN_USER_AGENT_MAX 255
+#define LOGIN_TOKEN_SIZE KEY_HEX_SIZE /* 64 hex digits and terminator */
+
+struct keyring;
+/* Loads the keys; makes the first one from `jwt_secret` (JWT_SECRET, at least 32 bytes, else ERR_INVALID) or,
+ * when that is NULL or empty, at random. A changed JWT_SECRET becomes a new key: the old ones go on checking.
+ */
+int keyring_create(struct keyring **ret, struct db_conn *conn, const char *jwt_secret, struct err *err);
+void keyring_destroy(struct keyring *keyring); /* accepts NULL */
+/* Makes a new signing key; the others go on checking. */
+int keyring_rotate(struct keyring *keyring, struct db_conn *conn, struct err *err);
+
+/* What a login gives to the client, once. */
+struct login_tokens {
+    char cookie[LOGIN_TOKEN_SIZE];
+    char access[JWT_TEXT_MAX + 1];
+    char refresh[LOGIN_TOKEN_SIZE];
+    char csrf[LOGIN_TOKEN_SIZE];
+    char expires_at[TIME_TEXT_SIZE]; /* of the access token */
+};
+
+struct login {
+    int64_t id;
+    struct user user;
+    char csrf[LOGIN_TOKEN_SIZE];
+};
+
+/* For a user that has proved who he is (user_verify_password …). One transaction with audit "login.create".
+ */
+int login_create(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *address,
+                 const char *user_agent, struct login_tokens *ret, struct err *err);
+/* By cookie. ERR_UNAUTHENTICATED "bad_cookie" when there is no such living login; ERR_DENIED "user_disabled".
+ */
+int login_find_cookie(struct db_conn *conn, struct keyring *keyring, const char *cookie, struct login *ret,
+                      struct err *err);
+/* By access token (JWT); one indexed read. ERR_UNAUTHENTICATED "bad_token" / "token_expired"; ERR_DENIED
+ * "user_disabled". */
+int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *token, size_t length,
+                     struct login *ret, struct err *err);
+/* Exchanges the refresh token for new access and refresh tokens (cookie and csrf stay and are not filled in).
+ * ERR_UNAUTHENTICATED "bad_token"; a token used before ends the login. */
+int login_refresh(struct db_conn *conn, struct keyring *keyring, const char *refresh,
+                  struct login_tokens *ret, struct login *ret_login, struct err *err);
+/* Ends one login (already ended: success), with audit and an event "login" so that its streams close. */
+int login_end(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err);
+/* Ends all of a user's logins but `except` (0: none). Inside the caller's transaction or alone. */
+int login_end_all(struct db_conn *conn, int64_t user_id, int64_t except, struct err *err);
+/* Constant-time comparison of the X-CSRF-Token header with the login's token. NULL is false. */
+bool login_csrf_matches(const struct login *login, const char *header);
+/* Removes rows of logins that ended or idled out more than a day ago. */
+int login_prune(struct db_conn *conn, struct err *err);
+
+#endif
