@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/metrics.h"
+#include "control/events/event.h"
 #include "db/db.h"
 #include "proto/proto.h"
 #include "relay/relay.h"
@@ -134,7 +135,7 @@ struct hub_viewer {
 };
 
 /* Pairs a browser's WebSocket (handshake done; RELAY_WEBSOCKET) with the session's display. Takes over
- * `browser`. It always ends with a close frame: HUB_CLOSE_* or 1001, with a reason. While it lives it counts
+ * `browser`. It always ends with a close frame: HUB_CLOSE_*, 1001, with a reason. While it lives it counts
  * in hub_viewers(), and input on it is reported to control as the session's activity. */
 void hub_view(struct hub *hub, const struct hub_viewer *viewer, const struct relay_end *browser);
 
@@ -142,11 +143,11 @@ void hub_view(struct hub *hub, const struct hub_viewer *viewer, const struct rel
 unsigned hub_viewers(struct hub *hub, const char *session);
 unsigned hub_viewers_all(struct hub *hub);
 
-/* Which viewers are meant; NULL: any. All given ones must match, and at least one must be given. */
+/* Which viewers are meant; NULL and 0: any. All given ones must match, and at least one must be given. */
 struct hub_viewer_filter {
     const char *session;
     const char *user;
-    const char *login;
+    int64_t login_id;
 };
 /* Ends viewers (and streams being opened for them) on every replica: logout, deactivated user, share
  * withdrawn. Sessions that end or hibernate need no call: the hub sees their events. */
@@ -156,28 +157,23 @@ void hub_viewers_end(struct hub *hub, const struct hub_viewer_filter *filter, in
 
 struct hub_subscription;
 
-/* One event, all borrowed for the call. */
-struct hub_event {
-    int64_t id;          /* rising; the `id:` of server-sent events */
-    const char *type;    /* "session", "agent", "template", "command" */
-    const char *subject; /* name of the session, agent … */
-    const char *user;    /* owner, or "" */
-    const char *data;    /* one line of JSON */
-};
-
 struct hub_event_filter {
-    const char *user; /* sees events of his own sessions, and those that are everybody's (templates) */
-    bool all;         /* operators and admins: everything */
+    const char *user; /* username */
+    bool is_operator; /* operators and admins */
 };
 
-/* Called with each event, and with NULL after keepalive_ms of silence (write a comment line). False ends the
- * subscription: the receiver is gone or its buffer is full. Never waits. */
-typedef bool (*hub_event_fn)(void *arg, const struct hub_event *event);
+/* Sent in place of events that are gone (the subscriber was away for too long): read everything anew. */
+#define HUB_EVENT_RESET "reset"
+
+/* Called with each event that the subscriber may see (id, kind and data go to the page), and with NULL after
+ * keepalive_ms of silence (write a comment line). False ends the subscription: the receiver is gone or its
+ * buffer is full. Never waits. */
+typedef bool (*hub_event_fn)(void *arg, const struct event *event);
 /* The subscription is over, called exactly once, last: free `arg` here. After it the pointer is void. */
 typedef void (*hub_gone_fn)(void *arg);
 
-/* Events after `last_event_id` (0: only new ones) that still exist are sent first. -1 (gone is not called)
- * with ERR_LIMIT, or ERR_UNAVAILABLE when the hub is stopped. */
+/* Events after `last_event_id` (0: only new ones) that still exist are sent first; kind HUB_EVENT_RESET when
+ * some are gone. -1 (gone is not called) with ERR_LIMIT, or ERR_UNAVAILABLE when the hub is stopped. */
 int hub_events_subscribe(struct hub *hub, const struct hub_event_filter *filter, int64_t last_event_id,
                          hub_event_fn event, hub_gone_fn gone, void *arg, struct hub_subscription **ret,
                          struct err *err);

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <math.h>
 
-#define CAPABILITIES_MAX 64
 #define CODE_NOT_JSON "not_json"
 
 struct decoder {
@@ -80,7 +79,7 @@ static int read_texts(struct decoder *decoder, json_t *value, const struct proto
     json_t *item;
     json_array_foreach (value, index, item) {
         const char *text = json_string_value(item);
-        if (text && target->count < CAPABILITIES_MAX && strlen(text) < PROTO_NAME_SIZE)
+        if (text && target->count < PROTO_TEXTS_MAX && strlen(text) <= PROTO_TEXTS_BYTES)
             strv_add(target, text);
         else
             decoder->ignored++;

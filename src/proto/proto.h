@@ -22,6 +22,8 @@
 #define PROTO_VERSION 1
 #define PROTO_MESSAGE_MAX (512 * 1024) /* bytes of one frame */
 #define PROTO_LIST_MAX 4096            /* elements of a list; more are left out and counted */
+#define PROTO_TEXTS_MAX 512            /* elements of a list of texts; as above */
+#define PROTO_TEXTS_BYTES 255          /* of one of them; as above */
 #define PROTO_HEARTBEAT_MIN 1          /* seconds */
 #define PROTO_HEARTBEAT_DEFAULT 8
 #define PROTO_HEARTBEAT_MAX 20
@@ -99,6 +101,7 @@ struct proto_welcome {
     int64_t generation;        /* of this connection */
     struct proto_session *wanted;
     size_t wanted_count;
+    struct strv programs; /* what templates run: the agent says in heartbeats which of them are missing */
 };
 
 struct proto_capacity {
@@ -117,6 +120,8 @@ struct proto_heartbeat {
     int64_t active_sessions;
     struct proto_capacity capacity; /* all 0: unchanged */
     struct proto_load load;
+    json_t *missing; /* object, owned, or NULL (unchanged): program -> reason ("install gimp"), of those in
+                        `programs` */
 };
 
 /* ping and pong; the pong repeats the nonce. */

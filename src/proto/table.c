@@ -106,6 +106,7 @@ static const struct proto_field welcome_fields[] = {
         .flags = PROTO_REQUIRED),
     INT(proto_welcome, generation, "generation", 0, INT64_MAX, .flags = PROTO_REQUIRED),
     LIST(proto_welcome, wanted, wanted_count, "wanted", proto_session, session_fields),
+    FIELD(proto_welcome, programs, "programs", PROTO_TEXTS),
     END,
 };
 
@@ -116,6 +117,7 @@ static const struct proto_field heartbeat_fields[] = {
           .size = sizeof(struct proto_capacity), .flags = PROTO_OMIT_EMPTY),
     FIELD(proto_heartbeat, load, "load", PROTO_OBJECT, .fields = load_fields,
           .size = sizeof(struct proto_load)),
+    FIELD(proto_heartbeat, missing, "missing", PROTO_JSON, .flags = PROTO_OMIT_EMPTY),
     END,
 };
 
