@@ -24,13 +24,11 @@
 #include <stdint.h>
 
 #define HUB_WINDOW_DEFAULT 256      /* commands sent or acknowledged at one agent at a time */
-#define HUB_ACK_MS_DEFAULT 10000    /* a sent command that is not acknowledged returns to the queue */
 #define HUB_HELLO_MS_DEFAULT 10000  /* a connection that has not said hello by then is closed */
 #define HUB_STREAM_MS_DEFAULT 10000 /* an agent has this long to dial back; its token is dead afterwards */
 #define HUB_SWEEP_MS_DEFAULT 10000  /* the queue is looked through without being told to */
-#define HUB_RECONCILE_MS_DEFAULT 2000
+#define HUB_RECONCILE_MS_DEFAULT 1000
 #define HUB_KEEPALIVE_MS_DEFAULT 20000 /* silence on an event stream before a keep-alive */
-#define HUB_ORPHAN_MS_DEFAULT 30000    /* how long an orphan is left alone after it was first seen */
 #define HUB_AGENTS_MAX 20000           /* connections; more are refused with 1013 */
 #define HUB_STREAMS_MAX 16384          /* streams waiting for their agent */
 #define HUB_VIEWERS_MAX 65536          /* pairs alive */
@@ -55,7 +53,7 @@ struct hub_options {
     const char
         *stream_path; /* what precedes a stream id in the agent's URL; NULL: "/api/v1/agents/streams/" */
     unsigned window;
-    int64_t ack_ms, hello_ms, stream_ms, sweep_ms, reconcile_ms, keepalive_ms, orphan_ms;
+    int64_t hello_ms, stream_ms, sweep_ms, reconcile_ms, keepalive_ms;
     int64_t second_ms; /* length of a heartbeat "second", for tests; 0: 1000 */
 };
 
@@ -136,7 +134,7 @@ struct hub_viewer {
 
 /* Pairs a browser's WebSocket (handshake done; RELAY_WEBSOCKET) with the session's display. Takes over
  * `browser`. It always ends with a close frame: HUB_CLOSE_*, 1001, with a reason. While it lives it counts
- * in hub_viewers(), and input on it is reported to control as the session's activity. */
+ * in hub_viewers() and in the session's `viewers`. */
 void hub_view(struct hub *hub, const struct hub_viewer *viewer, const struct relay_end *browser);
 
 /* Pairs alive of this session on this replica. */
@@ -149,13 +147,12 @@ struct hub_viewer_filter {
     const char *user;
     int64_t login_id;
 };
-/* Ends viewers (and streams being opened for them) on every replica: logout, deactivated user, share
- * withdrawn. Sessions that end or hibernate need no call: the hub sees their events. */
+/* Ends viewers (and streams being opened for them) of this replica: deactivated user, share withdrawn.
+ * Sessions that end or hibernate and logins that end need no call: the hub sees their events, on every
+ * replica. */
 void hub_viewers_end(struct hub *hub, const struct hub_viewer_filter *filter, int code, const char *reason);
 
 /* --- live events --- */
-
-struct hub_subscription;
 
 struct hub_event_filter {
     const char *user; /* username */
@@ -169,16 +166,16 @@ struct hub_event_filter {
  * keepalive_ms of silence (write a comment line). False ends the subscription: the receiver is gone or its
  * buffer is full. Never waits. */
 typedef bool (*hub_event_fn)(void *arg, const struct event *event);
-/* The subscription is over, called exactly once, last: free `arg` here. After it the pointer is void. */
+/* The subscription is over, called exactly once, last: free `arg` here. */
 typedef void (*hub_gone_fn)(void *arg);
 
 /* Events after `last_event_id` (0: only new ones) that still exist are sent first; kind HUB_EVENT_RESET when
  * some are gone. -1 (gone is not called) with ERR_LIMIT, or ERR_UNAVAILABLE when the hub is stopped. */
 int hub_events_subscribe(struct hub *hub, const struct hub_event_filter *filter, int64_t last_event_id,
-                         hub_event_fn event, hub_gone_fn gone, void *arg, struct hub_subscription **ret,
-                         struct err *err);
-/* Asks for the end; `gone` follows. May be called once, before `gone` has been. */
-void hub_events_unsubscribe(struct hub_subscription *subscription);
+                         hub_event_fn event, hub_gone_fn gone, void *arg, int64_t *ret_id, struct err *err);
+/* Asks for the end of a subscription (by the id that subscribing gave); `gone` follows. Nothing when it is
+ * over already. */
+void hub_events_unsubscribe(struct hub *hub, int64_t id);
 
 /* --- figures --- */
 
