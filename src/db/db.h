@@ -7,8 +7,8 @@
  * Times are RFC 3339 texts with milliseconds (base/clock.h), booleans are 0/1 integers, on both engines.
  * What differs between engines are functions here: the present time, locks, notifications.
  *
- * Errors: ERR_UNAVAILABLE when the database is away or busy beyond its short time limit, ERR_CONFLICT with code
- * "unique" for a violated unique constraint, ERR_INTERNAL otherwise.
+ * Errors: ERR_UNAVAILABLE when the database is away or busy beyond its short time limit, ERR_CONFLICT with
+ * code "unique" for a violated unique constraint, ERR_INTERNAL otherwise.
  */
 #ifndef SS_DB_DB_H
 #define SS_DB_DB_H
@@ -30,9 +30,10 @@ struct db_options {
     int statement_limit_ms; /* 0: 5000 */
 };
 
-/* Opens, takes the lock file (SQLite: a second server on the same file is refused with ERR_CONFLICT), runs the migrations. */
+/* Opens, takes the lock file (SQLite: a second server on the same file is refused with ERR_CONFLICT), runs
+ * the migrations. */
 int db_open(struct db **ret, const struct db_options *options, struct err *err);
-void db_close(struct db *db); /* accepts NULL; all connections must be back */
+void db_close(struct db *db);               /* accepts NULL; all connections must be back */
 const char *db_engine(const struct db *db); /* "sqlite" or "postgres" */
 /* A cheap round trip: is it there? For /readyz. */
 int db_ping(struct db *db, struct err *err);
@@ -49,15 +50,19 @@ static inline void db_release_p(struct db_conn **conn) {
 /* SQLite: BEGIN IMMEDIATE. */
 int db_begin(struct db_conn *conn, struct err *err);
 int db_commit(struct db_conn *conn, struct err *err);
-void db_rollback(struct db_conn *conn);
+void db_rollback(struct db_conn *conn); /* nothing open: nothing happens */
+bool db_in_transaction(const struct db_conn *conn);
 
 /* Runs a statement without rows. `ret_changes` (may be NULL): rows touched. */
-int db_exec(struct db_conn *conn, int64_t *ret_changes, struct err *err, const char *sql, const char *types, ...);
+int db_exec(struct db_conn *conn, int64_t *ret_changes, struct err *err, const char *sql, const char *types,
+            ...);
 /* Runs a statement with rows (SELECT, … RETURNING). */
-int db_query(struct db_conn *conn, struct db_rows **ret, struct err *err, const char *sql, const char *types, ...);
+int db_query(struct db_conn *conn, struct db_rows **ret, struct err *err, const char *sql, const char *types,
+             ...);
 /* 1: a row is there; 0: no more; -1: error. */
 int db_next(struct db_rows *rows, struct err *err);
-/* Columns of the present row, from 0; texts are borrowed until the next db_next. NULL columns give NULL / 0. */
+/* Columns of the present row, from 0; texts are borrowed until the next db_next. NULL columns give NULL / 0.
+ */
 const char *db_text(struct db_rows *rows, int column);
 int64_t db_int(struct db_rows *rows, int column);
 double db_double(struct db_rows *rows, int column);
@@ -70,13 +75,16 @@ static inline void db_finish_p(struct db_rows **rows) {
 
 /* Present time by the database's clock (TIME_TEXT_SIZE bytes). */
 int db_now(struct db_conn *conn, char *text, struct err *err);
-/* Takes a named lock until the end of the transaction ("placement"). SQLite: BEGIN IMMEDIATE already is one. */
+/* Takes a named lock until the end of the transaction ("placement"). SQLite: BEGIN IMMEDIATE already is one.
+ */
 int db_lock(struct db_conn *conn, const char *name, struct err *err);
 
-/* Tells listeners on all replicas after the commit (at once outside a transaction). Payload: short text, ≤ 4000 bytes. */
+/* Tells listeners on all replicas after the commit (at once outside a transaction). Payload: short text, ≤
+ * 4000 bytes. */
 int db_notify(struct db_conn *conn, const char *channel, const char *payload, struct err *err);
-/* Calls fn on an internal thread for each notification. Lost ones are possible while the database is away: fn is
- * then called with payload NULL ("look for yourself"). Register before threads start; a handful of listeners. */
+/* Calls fn on an internal thread for each notification. Lost ones are possible while the database is away: fn
+ * is then called with payload NULL ("look for yourself"). Register before threads start; a handful of
+ * listeners. */
 typedef void (*db_listen_fn)(void *arg, const char *channel, const char *payload);
 int db_listen(struct db *db, const char *channel, db_listen_fn fn, void *arg, struct err *err);
 /* After it returns fn is not called any more. */

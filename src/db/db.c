@@ -1,0 +1,295 @@
+#include "db/db.h"
+
+#include "base/str.h"
+#include "db/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+const char *db_engine(const struct db *db) {
+    return db->ops->name;
+}
+
+/* --- the pool --- */
+
+int db_acquire(struct db *db, struct db_conn **ret, struct err *err) {
+    struct timespec limit;
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += DB_ACQUIRE_LIMIT_MS / 1000;
+    pthread_mutex_lock(&db->lock);
+    while (!db->idle && db->open >= db->pool_max) {
+        if (pthread_cond_timedwait(&db->freed, &db->lock, &limit) == ETIMEDOUT) {
+            pthread_mutex_unlock(&db->lock);
+            return err_set(err, ERR_UNAVAILABLE, "database_busy", "all %u database connections are in use",
+                           db->pool_max);
+        }
+    }
+    struct db_conn *conn = db->idle;
+    if (conn)
+        db->idle = conn->next;
+    else
+        db->open++;
+    pthread_mutex_unlock(&db->lock);
+    if (!conn && db->ops->conn_open(db, &conn, err) < 0) {
+        pthread_mutex_lock(&db->lock);
+        db->open--;
+        pthread_cond_signal(&db->freed);
+        pthread_mutex_unlock(&db->lock);
+        return -1;
+    }
+    conn->db = db;
+    conn->next = NULL;
+    *ret = conn;
+    return 0;
+}
+
+void db_release(struct db_conn *conn) {
+    if (!conn)
+        return;
+    struct db *db = conn->db;
+    if (conn->in_transaction)
+        db_rollback(conn);
+    bool broken = conn->broken;
+    if (broken)
+        db->ops->conn_close(conn);
+    pthread_mutex_lock(&db->lock);
+    if (broken) {
+        db->open--;
+    } else {
+        conn->next = db->idle;
+        db->idle = conn;
+    }
+    pthread_cond_signal(&db->freed);
+    pthread_mutex_unlock(&db->lock);
+}
+
+static void pool_init(struct db *db, unsigned max) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&db->lock, NULL);
+    pthread_cond_init(&db->freed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    db->pool_max = max ? max : DB_POOL_MAX_DEFAULT;
+}
+
+int db_open(struct db **ret, const struct db_options *options, struct err *err) {
+    const char *url = options->url;
+    if (str_empty(url))
+        return err_set(err, ERR_INVALID, NULL, "no database is named");
+    if (str_starts(url, "postgres://") || str_starts(url, "postgresql://"))
+        return err_set(err, ERR_INVALID, "unsupported_database", "this build has no PostgreSQL support");
+    struct db_options plain = *options;
+    if (str_starts(url, "sqlite://"))
+        plain.url = url + strlen("sqlite://");
+    else if (strstr(url, "://"))
+        return err_set(err, ERR_INVALID, "unsupported_database", "unknown kind of database: %s", url);
+    struct db *db = NULL;
+    if (db_sqlite_open(&db, &plain, err) < 0)
+        return -1;
+    db->statement_limit_ms =
+        options->statement_limit_ms ? options->statement_limit_ms : DB_STATEMENT_LIMIT_MS;
+    pool_init(db, options->pool_max);
+    db->notifier = notifier_create();
+    struct db_conn *conn = NULL;
+    int status = db_acquire(db, &conn, err);
+    if (status == 0)
+        status = db_migrate(conn, err);
+    db_release(conn);
+    if (status < 0) {
+        db_close(db);
+        return err_wrap(err, "database %s", plain.url);
+    }
+    *ret = db;
+    return 0;
+}
+
+void db_close(struct db *db) {
+    if (!db)
+        return;
+    notifier_destroy(db->notifier);
+    while (db->idle) {
+        struct db_conn *conn = db->idle;
+        db->idle = conn->next;
+        db->ops->conn_close(conn);
+    }
+    pthread_cond_destroy(&db->freed);
+    pthread_mutex_destroy(&db->lock);
+    db->ops->close(db);
+}
+
+int db_ping(struct db *db, struct err *err) {
+    _cleanup_db_ struct db_conn *conn = NULL;
+    if (db_acquire(db, &conn, err) < 0)
+        return -1;
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    if (db_query(conn, &rows, err, "SELECT version FROM schema_migrations ORDER BY version DESC LIMIT 1",
+                 "") < 0)
+        return -1;
+    return db_next(rows, err) < 0 ? -1 : 0;
+}
+
+/* --- transactions --- */
+
+int db_begin(struct db_conn *conn, struct err *err) {
+    if (conn->in_transaction)
+        return err_set(err, ERR_INTERNAL, NULL, "a transaction is open already");
+    if (conn->db->ops->begin(conn, err) < 0)
+        return -1;
+    conn->in_transaction = true;
+    return 0;
+}
+
+int db_commit(struct db_conn *conn, struct err *err) {
+    if (!conn->in_transaction)
+        return err_set(err, ERR_INTERNAL, NULL, "no transaction is open");
+    if (conn->db->ops->commit(conn, err) < 0) {
+        db_rollback(conn);
+        return -1;
+    }
+    conn->in_transaction = false;
+    return 0;
+}
+
+void db_rollback(struct db_conn *conn) {
+    if (!conn->in_transaction)
+        return;
+    conn->in_transaction = false;
+    conn->db->ops->rollback(conn);
+}
+
+bool db_in_transaction(const struct db_conn *conn) {
+    return conn->in_transaction;
+}
+
+/* --- statements --- */
+
+static int read_values(struct db_value *values, unsigned *ret_count, const char *types, va_list args,
+                       struct err *err) {
+    unsigned count = 0;
+    for (const char *type = types; *type; type++) {
+        if (count == DB_PARAMETERS_MAX)
+            return err_set(err, ERR_INTERNAL, NULL, "more than %d parameters", DB_PARAMETERS_MAX);
+        struct db_value *value = &values[count++];
+        value->type = *type;
+        switch (*type) {
+        case 's':
+            value->s = va_arg(args, const char *);
+            if (!value->s)
+                value->type = 'n';
+            break;
+        case 'i':
+            value->i = va_arg(args, int64_t);
+            break;
+        case 'd':
+            value->d = va_arg(args, double);
+            break;
+        case 'n':
+            break;
+        default:
+            return err_set(err, ERR_INTERNAL, NULL, "unknown parameter type '%c'", *type);
+        }
+    }
+    *ret_count = count;
+    return 0;
+}
+
+static int start(struct db_conn *conn, struct db_rows **ret, struct err *err, const char *sql,
+                 const char *types, va_list args) {
+    struct db_value values[DB_PARAMETERS_MAX];
+    unsigned count = 0;
+    if (read_values(values, &count, types, args, err) < 0)
+        return -1;
+    int64_t begun = clock_us();
+    if (conn->db->ops->start(conn, sql, values, count, ret, err) < 0)
+        return -1;
+    (*ret)->conn = conn;
+    (*ret)->started_us = begun;
+    return 0;
+}
+
+int db_query(struct db_conn *conn, struct db_rows **ret, struct err *err, const char *sql, const char *types,
+             ...) {
+    va_list args;
+    va_start(args, types);
+    int status = start(conn, ret, err, sql, types, args);
+    va_end(args);
+    return status;
+}
+
+int db_exec(struct db_conn *conn, int64_t *ret_changes, struct err *err, const char *sql, const char *types,
+            ...) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    va_list args;
+    va_start(args, types);
+    int status = start(conn, &rows, err, sql, types, args);
+    va_end(args);
+    if (status < 0)
+        return -1;
+    do
+        status = db_next(rows, err);
+    while (status > 0);
+    if (status == 0 && ret_changes)
+        *ret_changes = conn->db->ops->changes(rows);
+    return status;
+}
+
+int db_next(struct db_rows *rows, struct err *err) {
+    return rows->conn->db->ops->step(rows, err);
+}
+
+void db_finish(struct db_rows *rows) {
+    if (!rows)
+        return;
+    struct db *db = rows->conn->db;
+    int64_t spent = clock_us() - rows->started_us;
+    db->ops->finish(rows);
+    atomic_fetch_add_explicit(&db->statements, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&db->microseconds, (uint64_t)(spent > 0 ? spent : 0), memory_order_relaxed);
+}
+
+const char *db_text(struct db_rows *rows, int column) {
+    return rows->conn->db->ops->text(rows, column);
+}
+
+int64_t db_int(struct db_rows *rows, int column) {
+    return rows->conn->db->ops->integer(rows, column);
+}
+
+double db_double(struct db_rows *rows, int column) {
+    return rows->conn->db->ops->real(rows, column);
+}
+
+bool db_is_null(struct db_rows *rows, int column) {
+    return rows->conn->db->ops->is_null(rows, column);
+}
+
+/* --- what differs between engines --- */
+
+int db_now(struct db_conn *conn, char *text, struct err *err) {
+    return conn->db->ops->now(conn, text, err);
+}
+
+int db_lock(struct db_conn *conn, const char *name, struct err *err) {
+    if (!conn->in_transaction)
+        return err_set(err, ERR_INTERNAL, NULL, "a lock needs a transaction");
+    return conn->db->ops->lock(conn, name, err);
+}
+
+int db_notify(struct db_conn *conn, const char *channel, const char *payload, struct err *err) {
+    return conn->db->ops->notify(conn, channel, payload, err);
+}
+
+int db_listen(struct db *db, const char *channel, db_listen_fn fn, void *arg, struct err *err) {
+    return notifier_listen(db->notifier, channel, fn, arg, err);
+}
+
+void db_unlisten(struct db *db, db_listen_fn fn, void *arg) {
+    notifier_unlisten(db->notifier, fn, arg);
+}
+
+void db_stats(const struct db *db, uint64_t *ret_statements, uint64_t *ret_microseconds) {
+    *ret_statements = atomic_load_explicit(&db->statements, memory_order_relaxed);
+    *ret_microseconds = atomic_load_explicit(&db->microseconds, memory_order_relaxed);
+}
