@@ -107,7 +107,7 @@ describe('Connection', () => {
     connection.start();
     await settle();
     await vi.advanceTimersByTimeAsync(CONNECT_LIMIT_MS);
-    await settle();
+    await vi.advanceTimersByTimeAsync(1);
     expect(links[0]?.closed).toBe(true);
     expect(links).toHaveLength(2);
     expect(last()).toMatchObject({ phase: 'reconnecting', attempt: 1 });

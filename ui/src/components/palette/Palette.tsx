@@ -16,6 +16,8 @@ export function Palette({ wanted }: { wanted: number }) {
   return (
     <Spotlight
       store={store}
+      title="Search"
+      className="ss-palette"
       shortcut={null}
       actions={usePaletteActions()}
       highlightQuery

@@ -1,4 +1,5 @@
 import { AppShell } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { useEffect, useRef } from 'react';
 import { Outlet, useLocation } from 'react-router-dom';
 import { useUser } from '@/hooks/queries';
@@ -11,6 +12,7 @@ import { TopBar } from './TopBar';
 
 export function Shell() {
   const items = navFor(useUser().role);
+  const phone = useMediaQuery('(max-width: 47.99em)', false, { getInitialValueInEffect: false });
   useFreshPage();
   return (
     <>
@@ -24,10 +26,10 @@ export function Shell() {
         transitionDuration={0}
       >
         <AppShell.Header hiddenFrom="sm" className={classes.header}>
-          <TopBar />
+          {phone && <TopBar />}
         </AppShell.Header>
         <AppShell.Navbar visibleFrom="sm" className={classes.navbar} aria-label="Main">
-          <SideNav items={items} />
+          {!phone && <SideNav items={items} />}
         </AppShell.Navbar>
         <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
           <div className={classes.content}>
@@ -35,7 +37,7 @@ export function Shell() {
           </div>
         </AppShell.Main>
         <AppShell.Footer hiddenFrom="sm" className={classes.footer}>
-          <BottomNav items={items} />
+          {phone && <BottomNav items={items} />}
         </AppShell.Footer>
       </AppShell>
       <PaletteHost />

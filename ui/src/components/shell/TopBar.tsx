@@ -14,7 +14,7 @@ export function TopBar() {
         <Logo size={28} />
       </Link>
       <Group gap={4} ml="auto" wrap="nowrap">
-        <LiveIndicator />
+        <LiveIndicator compact />
         <ActionIcon size={40} onClick={openPalette} aria-label="Search">
           <IconSearch size={20} />
         </ActionIcon>

@@ -14,6 +14,7 @@ import {
   type Icon,
 } from '@tabler/icons-react';
 import { forwardRef, useEffect, useRef, useState, type ReactNode } from 'react';
+import { flushSync } from 'react-dom';
 import { Link } from 'react-router-dom';
 import type { Session, Template } from '@/api/types';
 import { EndSessionModal } from '@/components/EndSessionModal';
@@ -54,7 +55,8 @@ export function Toolbar({ session, template, label, connected, screen, clipboard
   const bar = useRef<HTMLDivElement>(null);
   const { shown, show, toggle, hold } = useAutoHide(panel !== undefined || confirming || !connected);
   useLeaveScreenKeys(() => {
-    show();
+    // It must be visible before it can have the focus.
+    flushSync(show);
     bar.current?.querySelector<HTMLElement>('a, button')?.focus();
   });
   useHotkeys([['Escape', () => screen?.rfb.focus()]]);
