@@ -4,7 +4,7 @@ import { navFor } from '@/components/shell/nav';
 import { safeNext } from '@/pages/login/next';
 import type { Command, Template } from '@/api/types';
 import { actionLabel, commandDuration, commandStages } from './commands';
-import { shortId } from './sessions';
+import { canEnd, isCurrent, shortId } from './sessions';
 import { ALL, categoriesOf, categoryLabel, filterTemplates } from './templates';
 
 const template = (name: string, more: Partial<Template> = {}): Template => ({ name, displayName: name, protocol: 'vnc', ...more });
@@ -84,6 +84,15 @@ describe('small things', () => {
     expect(navFor('user').map((item) => item.to)).toEqual(['/', '/sessions']);
     expect(navFor('operator').length).toBeGreaterThan(2);
     expect(navFor('admin')).toEqual(navFor('operator'));
+  });
+
+  it('keeps a failure in sight for an hour, then in history', () => {
+    const failed = { state: 'failed' as const, createdAt: '2026-01-01T00:00:00Z', stateSince: '2026-01-01T10:00:00Z' };
+    expect(isCurrent(failed, Date.parse('2026-01-01T10:59:00Z'))).toBe(true);
+    expect(isCurrent(failed, Date.parse('2026-01-01T11:01:00Z'))).toBe(false);
+    expect(isCurrent({ ...failed, state: 'running' }, Date.now())).toBe(true);
+    expect(isCurrent({ ...failed, state: 'terminated' }, 0)).toBe(false);
+    expect(canEnd('failed')).toBe(false);
   });
 
   it('cuts a session’s name to what tells it apart', () => expect(shortId({ name: 'admin-firefox-browser-7e367bc3' })).toBe('7e367bc3'));

@@ -3,6 +3,11 @@ import type { Template } from '@/api/types';
 
 export const ALL = 'all';
 
+/** What people call an application, also while the catalogue is not there. */
+export function templateLabel(template: Template | undefined, name: string): string {
+  return template?.displayName ?? categoryLabel(name);
+}
+
 export function categoryLabel(category: string): string {
   const text = category.replace(/[-_]+/g, ' ').trim();
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -7,6 +7,7 @@ import { navFor } from '@/components/shell/nav';
 import { flatten, useMySessions, useTemplates, useUser } from '@/hooks/queries';
 import { useLaunch } from '@/hooks/useLaunch';
 import { isOpenable, shortId, stateLabel } from '@/lib/sessions';
+import { templateLabel } from '@/lib/templates';
 
 const [store, palette] = createSpotlight();
 
@@ -43,7 +44,7 @@ function usePaletteActions(): SpotlightActionGroupData[] {
         const template = byName.get(session.template);
         return {
           id: `session:${session.name}`,
-          label: template?.displayName ?? session.template,
+          label: templateLabel(template, session.template),
           description: `${stateLabel[session.state]} · ${shortId(session)}`,
           keywords: [session.name, ...(session.tags ?? [])],
           leftSection: <TemplateIcon icon={template?.icon} name={session.template} category={template?.category} size={32} />,

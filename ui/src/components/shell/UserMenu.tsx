@@ -1,5 +1,5 @@
-import { Avatar, Menu, SegmentedControl, Text, UnstyledButton, useMantineColorScheme, VisuallyHidden } from '@mantine/core';
-import { IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
+import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { IconCheck, IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from 'react-router-dom';
 import * as api from '@/api/endpoints';
@@ -45,7 +45,7 @@ export function UserMenu({ compact }: { compact?: boolean }) {
           {user.username}
           {user.email ? ` · ${user.email}` : ''}
         </Menu.Label>
-        <SchemeSwitch />
+        <SchemeItems />
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={17} />} onClick={signOut} data-testid="sign-out">
           Sign out
@@ -56,28 +56,22 @@ export function UserMenu({ compact }: { compact?: boolean }) {
   );
 }
 
-function SchemeSwitch() {
+function SchemeItems() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  return (
-    <SegmentedControl
-      fullWidth
-      size="xs"
-      m={6}
-      w="calc(100% - 12px)"
-      aria-label="Colour scheme"
-      value={colorScheme}
-      onChange={(value) => setColorScheme(value as 'light' | 'dark' | 'auto')}
-      data={schemes.map(({ value, label, icon: Glyph }) => ({
-        value,
-        label: (
-          <>
-            <Glyph size={16} style={{ display: 'block', margin: '2px auto' }} aria-hidden />
-            <VisuallyHidden>{label}</VisuallyHidden>
-          </>
-        ),
-      }))}
-    />
-  );
+  return schemes.map(({ value, label, icon: Glyph }) => (
+    <Menu.Item
+      key={value}
+      role="menuitemradio"
+      aria-checked={colorScheme === value}
+      closeMenuOnClick={false}
+      leftSection={<Glyph size={17} aria-hidden />}
+      rightSection={colorScheme === value ? <IconCheck size={16} aria-hidden /> : undefined}
+      onClick={() => setColorScheme(value)}
+      data-testid={`scheme-${value}`}
+    >
+      {label}
+    </Menu.Item>
+  ));
 }
 
 function VersionLine() {

@@ -19,7 +19,7 @@ export function AgentsPage() {
   const online = items.filter((agent) => agent.status === 'online').length;
   return (
     <>
-      <PageHeader title="Agents" text={agents.data ? `${online} of ${items.length} online` : 'The machines that run sessions'} />
+      <PageHeader title="Agents" text={items.length ? `${online} of ${items.length} online` : 'The machines that run sessions'} />
       {agents.isPending ? (
         <SimpleGrid cols={{ base: 1, md: 2 }} role="status" aria-label="Loading agents">
           <Skeleton h={220} radius="lg" />

@@ -5,6 +5,7 @@ import { Elapsed } from '@/components/Elapsed';
 import { TemplateIcon } from '@/components/icons/TemplateIcon';
 import { StatusDot } from '@/components/StatusDot';
 import { stateColor, stateLabel } from '@/lib/sessions';
+import { templateLabel } from '@/lib/templates';
 import { preloadViewer } from '@/viewer/preload';
 import classes from './Apps.module.css';
 
@@ -25,7 +26,7 @@ export function JumpBackIn({ sessions, templates }: { sessions: Session[]; templ
               <TemplateIcon icon={template?.icon} name={session.template} category={template?.category} size={40} />
               <div>
                 <Text fz={14} fw={600} lh={1.3}>
-                  {template?.displayName ?? session.template}
+                  {templateLabel(template, session.template)}
                 </Text>
                 <Text fz={12.5} c="dimmed" lh={1.3} className={classes.jumpState} component="div">
                   <StatusDot color={stateColor[session.state]} size={7} />

@@ -38,9 +38,11 @@ export function TemplateCard({ template, running, launching, onLaunch, onOptions
           )}
         </div>
       </div>
-      <Text fz="sm" c="dimmed" lineClamp={2} className={classes.description}>
-        {template.description}
-      </Text>
+      <div className={classes.description}>
+        <Text fz="sm" c="dimmed" lineClamp={2}>
+          {template.description}
+        </Text>
+      </div>
       {available ? (
         <div className={classes.actions}>
           <Button

@@ -8,6 +8,7 @@ import { StateBadge } from '@/components/StateBadge';
 import { formatCpu, formatMemory } from '@/lib/quantity';
 import { canEnd, isOpenable, isOver, isStarting, shortId } from '@/lib/sessions';
 import { stageText } from '@/lib/stages';
+import { templateLabel } from '@/lib/templates';
 import { preloadViewer } from '@/viewer/preload';
 import classes from './Sessions.module.css';
 
@@ -20,7 +21,7 @@ interface Props {
 }
 
 export function SessionCard({ session, template, showUser, onEnd, onLogs }: Props) {
-  const label = template?.displayName ?? session.template;
+  const label = templateLabel(template, session.template);
   return (
     <li className={classes.card} data-testid={`session-${session.name}`} data-state={session.state} onPointerEnter={preloadViewer}>
       <div className={classes.top}>

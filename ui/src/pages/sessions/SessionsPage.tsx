@@ -2,6 +2,7 @@ import { Button, Center, Group, SegmentedControl, SimpleGrid, Skeleton, Switch }
 import { IconDeviceDesktop, IconHistory } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
+import type { SessionFilter } from '@/api/endpoints';
 import type { Session } from '@/api/types';
 import { EmptyState } from '@/components/EmptyState';
 import { EndSessionModal } from '@/components/EndSessionModal';
@@ -9,6 +10,9 @@ import { LoadError } from '@/components/LoadError';
 import { LogsDrawer } from '@/components/LogsDrawer';
 import { PageHeader } from '@/components/PageHeader';
 import { flatten, isOperator, ownSessions, useSessions, useTemplates, useUser } from '@/hooks/queries';
+import { serverNow } from '@/lib/clock';
+import { isCurrent } from '@/lib/sessions';
+import { templateLabel } from '@/lib/templates';
 import { SessionCard } from './SessionCard';
 
 type View = 'active' | 'ended';
@@ -17,17 +21,16 @@ export function SessionsPage() {
   const user = useUser();
   const [everyone, setEveryone] = useState(false);
   const [view, setView] = useState<View>('active');
-  const sessions = useSessions({
-    ...(everyone ? {} : ownSessions(user)),
-    ...(view === 'ended' ? { state: 'terminated' } : {}),
-  });
+  const { sessions, list } = useSessionView(view, everyone ? {} : ownSessions(user));
   const { data: templates = [] } = useTemplates();
   const labelOf = (session: Session) =>
-    templates.find((template) => template.name === session.template)?.displayName ?? session.template;
+    templateLabel(
+      templates.find((template) => template.name === session.template),
+      session.template,
+    );
   const [ending, setEnding] = useState<Session>();
   const [confirming, setConfirming] = useState(false);
   const [logsOf, setLogsOf] = useState<Session>();
-  const list = newestFirst(flatten(sessions.data));
 
   return (
     <>
@@ -112,6 +115,19 @@ function NoSessions({ view, everyone }: { view: View; everyone: boolean }) {
       </Button>
     </EmptyState>
   );
+}
+
+/** What goes on, or what is over: the server keeps failed sessions with the former. */
+function useSessionView(view: View, filter: SessionFilter) {
+  const current = useSessions(filter);
+  const ended = useSessions({ ...filter, state: 'terminated' }, view === 'ended');
+  const live = flatten(current.data);
+  if (view === 'active') {
+    const now = serverNow();
+    return { sessions: current, list: newestFirst(live.filter((session) => isCurrent(session, now))) };
+  }
+  const failed = live.filter((session) => session.state === 'failed');
+  return { sessions: ended, list: newestFirst([...flatten(ended.data), ...failed]) };
 }
 
 function newestFirst(sessions: Session[]): Session[] {

@@ -5,6 +5,7 @@ import { Link } from 'react-router-dom';
 import type { Session, Template } from '@/api/types';
 import { LogsDrawer } from '@/components/LogsDrawer';
 import { useLaunch } from '@/hooks/useLaunch';
+import { templateLabel } from '@/lib/templates';
 import type { EndKind } from '@/viewer/policy';
 import classes from './Viewer.module.css';
 
@@ -66,7 +67,7 @@ export function EndScreen({ kind, session, template, reason }: Props) {
   const { launch, launching } = useLaunch();
   const [logs, setLogs] = useState(false);
   const { icon: Glyph, color, title, text } = words[kind];
-  const label = template?.displayName ?? session?.template ?? 'The session';
+  const label = session ? templateLabel(template, session.template) : 'The session';
   const ending = session?.state === 'terminating';
   const again = session && (kind === 'terminated' || kind === 'failed') && template?.available !== false;
   return (

@@ -4,6 +4,7 @@ import { keys } from '@/api/keys';
 import type { Session, SessionState, Template } from '@/api/types';
 import { TemplateIcon } from '@/components/icons/TemplateIcon';
 import { isOver, isPaused, isStarting, stateLabel } from '@/lib/sessions';
+import { templateLabel } from '@/lib/templates';
 import type { EndKind } from '@/viewer/policy';
 import { preloadViewer } from '@/viewer/preload';
 import { useSeen } from '@/viewer/useSeen';
@@ -29,7 +30,7 @@ export function SessionView({ session, template }: Props) {
   const seen = useSeen(session);
   const [ended, setEnded] = useState<Ended>();
   const icon = useRef<SVGSVGElement>(null);
-  const label = template?.displayName ?? session.template;
+  const label = templateLabel(template, session.template);
   useSessionTitle(label, session.state === 'running' ? undefined : stateLabel[session.state], icon, template?.icon ?? session.template);
   useEffect(preloadViewer, []);
   useForgetEnd(session.state, useCallback(() => setEnded(undefined), []));
