@@ -159,6 +159,14 @@ void db_rollback(struct db_conn *conn) {
     conn->db->ops->rollback(conn);
 }
 
+int db_end(struct db_conn *conn, int status, struct err *err) {
+    if (status < 0) {
+        db_rollback(conn);
+        return -1;
+    }
+    return db_commit(conn, err) < 0 ? -1 : status;
+}
+
 bool db_in_transaction(const struct db_conn *conn) {
     return conn->in_transaction;
 }
@@ -235,6 +243,22 @@ int db_exec(struct db_conn *conn, int64_t *ret_changes, struct err *err, const c
     return status;
 }
 
+int db_row(struct db_conn *conn, struct db_rows **ret, struct err *err, const char *sql, const char *types,
+           ...) {
+    struct db_rows *rows = NULL;
+    va_list args;
+    va_start(args, types);
+    int status = start(conn, &rows, err, sql, types, args);
+    va_end(args);
+    if (status == 0)
+        status = db_next(rows, err);
+    if (status > 0)
+        *ret = rows;
+    else
+        db_finish(rows);
+    return status;
+}
+
 int db_next(struct db_rows *rows, struct err *err) {
     return rows->conn->db->ops->step(rows, err);
 }
@@ -263,6 +287,11 @@ double db_double(struct db_rows *rows, int column) {
 
 bool db_is_null(struct db_rows *rows, int column) {
     return rows->conn->db->ops->is_null(rows, column);
+}
+
+void db_copy(struct db_rows *rows, int column, char *target, size_t size) {
+    const char *text = db_text(rows, column);
+    str_copy(target, size, text ? text : "");
 }
 
 /* --- what differs between engines --- */

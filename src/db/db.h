@@ -67,11 +67,19 @@ const char *db_text(struct db_rows *rows, int column);
 int64_t db_int(struct db_rows *rows, int column);
 double db_double(struct db_rows *rows, int column);
 bool db_is_null(struct db_rows *rows, int column);
+/* Copies a text into `target` (cut at its size); NULL becomes "". */
+void db_copy(struct db_rows *rows, int column, char *target, size_t size);
 void db_finish(struct db_rows *rows); /* accepts NULL */
 static inline void db_finish_p(struct db_rows **rows) {
     db_finish(*rows);
 }
 #define _cleanup_rows_ __attribute__((cleanup(db_finish_p)))
+
+/* db_query and the first db_next. 1: *ret is at a row; 0: there is none and *ret is NULL; -1: error. */
+int db_row(struct db_conn *conn, struct db_rows **ret, struct err *err, const char *sql, const char *types,
+           ...);
+/* Commits when `status` is 0 or more, and returns it; rolls back otherwise, and returns -1. */
+int db_end(struct db_conn *conn, int status, struct err *err);
 
 /* Present time by the database's clock (TIME_TEXT_SIZE bytes). */
 int db_now(struct db_conn *conn, char *text, struct err *err);

@@ -57,6 +57,7 @@ void command_finish(struct command *command);
 void command_write_json(const struct command *command, struct json_writer *w);
 
 struct command_new {
+    const char *command_id;                     /* NULL: made */
     const char *agent_id, *session_id, *action; /* session_id may be NULL */
     const json_t *payload;                      /* object, borrowed */
     int64_t deadline_seconds;                   /* for the agent, from the first delivery; 0: none */
@@ -98,6 +99,19 @@ int command_return(struct db_conn *conn, const char *agent_id, int64_t generatio
 int command_return_all(struct db_conn *conn, const char *agent_id, struct err *err);
 /* Every agent's `sent` rows whose acknowledgement is overdue return to pending. *ret: how many. */
 int command_return_overdue(struct db_conn *conn, int64_t *ret, struct err *err);
+
+/* What the agent's journal says is being done. */
+struct command_running {
+    char command_id[COMMAND_ID_MAX + 1];
+    int64_t attempt;
+};
+/* At a hello, after reconcile_inventory(): `acknowledged` rows of the agent that are not among `running` go
+ * back to pending with the same attempt. Their outcome was lost with the old connection (the journal repeats
+ * it), or the agent has forgotten them (they are done anew). An old generation changes nothing. *ret_returned
+ * may be NULL. */
+int command_resume(struct db_conn *conn, const char *agent_id, int64_t generation,
+                   const struct command_running *running, size_t count, int64_t *ret_returned,
+                   struct err *err);
 
 /* --- steps, inside the caller's transaction, fenced and idempotent (see outcome.h) --- */
 

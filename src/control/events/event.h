@@ -23,6 +23,8 @@
 #define EVENT_EVERYBODY "*"         /* anyone signed in */
 #define EVENT_OPERATORS "operators" /* operators and admins; usernames cannot clash: they are "user:NAME" */
 
+#define EVENT_INTERNAL "internal" /* for servers only: a login ended, a user was deactivated */
+
 struct event {
     int64_t id;
     char kind[16]; /* "session", "agent", "template", "command", "login" */
