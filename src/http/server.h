@@ -42,7 +42,7 @@ struct http_server_options {
     unsigned threads;        /* 0: one per core */
     unsigned connection_max; /* 0: HTTP_CONNECTIONS_DEFAULT */
     size_t body_max;         /* 0: HTTP_BODY_MAX_DEFAULT */
-    unsigned idle_seconds;   /* 0: HTTP_IDLE_SECONDS_DEFAULT; a request must also come in whole in this time */
+    unsigned idle_seconds; /* 0: HTTP_IDLE_SECONDS_DEFAULT; a request must also come in whole in this time */
     http_handler_fn handler;
     http_body_limit_fn body_limit;
     http_error_fn error;
@@ -57,12 +57,14 @@ struct http_server_options {
 int http_server_start(struct http_server **ret, const struct http_server_options *options, struct err *err);
 /* The port that was bound (for ":0"), 0 for Unix sockets. */
 uint16_t http_server_port(const struct http_server *server);
-/* Stops accepting, ends open replies, waits for handlers, frees. Upgraded sockets must be closed before.
- * Accepts NULL. */
+/* Stops accepting, ends open streams, gives requests under way 2 s, answers 503 for deferred ones that are
+ * still unanswered (their owners may yet call http_reply, which is dropped), waits for handlers, frees.
+ * Upgraded sockets live on. Accepts NULL. */
 void http_server_stop(struct http_server *server);
 
 /* --- the request: everything returned is borrowed from it --- */
-const char *http_method(const struct http_request *request);
+const char *
+http_method(const struct http_request *request); /* "GET" for HEAD, too: its answer goes without body */
 const char *http_path(const struct http_request *request); /* raw, without the query: "/api/v1/x%2fy" */
 /* The decoded value of the first query parameter of this name, or NULL. NULL too when it is not UTF-8. */
 const char *http_query(struct http_request *request, const char *name);
@@ -70,6 +72,9 @@ const char *http_query(struct http_request *request, const char *name);
 const char *http_query_name(struct http_request *request, size_t index);
 const char *http_header(const struct http_request *request, const char *name); /* NULL when absent */
 const char *http_cookie(struct http_request *request, const char *name);
+/* Percent-decoding of a part of a path or query: owned text, or NULL when it is malformed, not UTF-8, or has
+ * NUL. */
+char *http_decode(const char *text, size_t length, bool plus_is_space);
 const char *http_body(const struct http_request *request, size_t *ret_length); /* never NULL */
 /* The peer's address as text without port ("127.0.0.1"); "unix" for Unix sockets. */
 const char *http_peer(const struct http_request *request);
@@ -82,8 +87,8 @@ void *http_user(const struct http_request *request);
 /* --- the answer --- */
 /* Adds a header to the coming reply (both copied; CR, LF and NUL are refused by dropping the header). */
 void http_add_header(struct http_request *request, const char *name, const char *value);
-/* Sends status, content type and body (copied; NULL and 0 for none). HEAD answers drop the body. From any thread after
- * http_defer. */
+/* Sends status, content type and body (copied; NULL and 0 for none). HEAD answers drop the body. From any
+ * thread after http_defer. */
 void http_reply(struct http_request *request, int status, const char *type, const void *body, size_t length);
 /* As http_reply, for bytes that live as long as the process (embedded assets): nothing is copied. */
 void http_reply_static(struct http_request *request, int status, const char *type, const void *body,
@@ -92,7 +97,8 @@ void http_reply_static(struct http_request *request, int status, const char *typ
 void http_defer(struct http_request *request);
 
 /* Starts a reply of unknown length. `closed` is called once, on any thread, when the client has gone or
- * after http_stream_end; the stream is freed when both have happened. */
+ * after http_stream_end; the stream is freed when both have happened, so end it after `closed`, too. `closed`
+ * may call http_stream_end. A client that goes away is noticed at once, without writing. */
 struct http_stream *http_reply_stream(struct http_request *request, int status, const char *type,
                                       void (*closed)(void *arg), void *arg);
 #define HTTP_STREAM_BUFFER_MAX (1024 * 1024) /* bytes waiting for a slow client */
@@ -103,10 +109,11 @@ size_t http_stream_pending(struct http_stream *stream);
 /* No more data: the reply ends when all is sent. The pointer is void afterwards. */
 void http_stream_end(struct http_stream *stream);
 
-/* Answers 101 and calls fn with the connected socket (non-blocking), on a server thread. `early` are bytes
- * that the client had already sent, borrowed for the call. The socket belongs to `upgraded` and is closed
- * by http_upgraded_close() alone, from any thread. `protocol` is the Upgrade header's value; further headers
- * (Sec-WebSocket-Accept …) by http_add_header before. */
+/* Answers 101 and calls fn with the connected socket (non-blocking), on a server thread, exactly once: a
+ * client that went away meanwhile is a socket at its end. More than connection_max upgraded sockets are
+ * refused with 503, likewise. `early` are bytes that the client had already sent, borrowed for the call. The
+ * socket belongs to `upgraded` and is closed by http_upgraded_close() alone, from any thread. `protocol` is
+ * the Upgrade header's value; further headers (Sec-WebSocket-Accept …) by http_add_header before. */
 typedef void (*http_upgrade_fn)(void *arg, struct http_upgraded *upgraded, int fd, const void *early,
                                 size_t early_length);
 void http_upgrade(struct http_request *request, const char *protocol, http_upgrade_fn fn, void *arg);
