@@ -103,7 +103,7 @@ static void test_signals_are_fresh(void **state) {
     sigprocmask(SIG_BLOCK, &set, &old);
     signal(SIGPIPE, SIG_IGN);
     int status =
-        run((struct child_spec){0}, "grep -E 'Sig(Blk|Ign)' /proc/$$/status; kill -TERM $$; echo alive",
+        run((struct child_spec){0}, "grep -E 'Sig(Blk|Ign)' /proc/self/status; kill -TERM $$; echo alive",
             output, sizeof output);
     sigprocmask(SIG_SETMASK, &old, NULL);
     assert_string_equal(output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
