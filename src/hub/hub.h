@@ -80,9 +80,6 @@ void hub_agent_connected(struct hub *hub, const char *agent_id, const struct ws_
  * it is not connected here. */
 void hub_agent_disconnect(struct hub *hub, const char *agent_id, const char *reason);
 
-/* True while the agent is connected to this replica and has said hello. */
-bool hub_agent_connected_here(struct hub *hub, const char *agent_id);
-
 /* Looks for work for this agent (NULL: all) now. Not needed after commits that notify "commands": the hub
  * listens. */
 void hub_wake(struct hub *hub, const char *agent_id);
@@ -127,9 +124,9 @@ void hub_stream_accept(struct hub *hub, const char *stream_id, const struct hub_
 struct hub_viewer {
     const char *session;
     const char *agent_id;
-    const char *user;  /* username */
-    const char *login; /* id of the login, API key or share that gave the right to view; "" for none */
-    bool view_only;    /* only looks: see relay.h for what passes */
+    const char *user; /* username */
+    int64_t login_id; /* of the login that the stream dies with; 0: none */
+    bool view_only;   /* only looks: see relay.h for what passes */
 };
 
 /* Pairs a browser's WebSocket (handshake done; RELAY_WEBSOCKET) with the session's display. Takes over
@@ -162,7 +159,8 @@ struct hub_event_filter {
 /* Sent in place of events that are gone (the subscriber was away for too long): read everything anew. */
 #define HUB_EVENT_RESET "reset"
 
-/* Called with each event that the subscriber may see (id, kind and data go to the page), and with NULL after
+/* Called with each event that the subscriber may see (id, kind and data go to the page), with events of kind
+ * "login" (never for pages: `loginId` or `user` in data says whose sign-in ended), and with NULL after
  * keepalive_ms of silence (write a comment line). False ends the subscription: the receiver is gone or its
  * buffer is full. Never waits. */
 typedef bool (*hub_event_fn)(void *arg, const struct event *event);

@@ -3,6 +3,7 @@
  *   hub.c        life cycle, thread, timers
  *   work.c       the queue of database work: in order, tried again while the database is away
  *   link.c       one agent's connection: hello, silence, messages
+ *   hello.c      an agent's hello: generation, welcome, inventory
  *   dispatch.c   commands out, answers in
  *   streams.c    streams being opened
  *   viewers.c    pairs of browser and display
@@ -12,6 +13,7 @@
 #ifndef SS_HUB_INTERNAL_H
 #define SS_HUB_INTERNAL_H
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -185,7 +187,11 @@ bool link_work(struct link *link, const char *what, work_fn fn, void (*done)(voi
                bool must);
 /* Any heartbeat period's silence: is this connection heard on time? */
 bool link_alive(const struct link *link);
+/* Begins with pings and the watch over silence. */
+void link_watch(struct link *link);
 void links_stop(struct hub *hub);
+/* Frees what would not close; after the thread has ended. */
+void links_destroy(struct hub *hub);
 
 /* --- hello.c --- */
 
@@ -198,6 +204,8 @@ void hello_received(struct link *link, struct proto_message *message);
 void dispatch(struct link *link);
 void dispatch_all(struct hub *hub);
 void dispatch_finish(struct link *link); /* frees the window */
+/* A command that the agent's hello said is being done. */
+void dispatch_adopt(struct link *link, const struct proto_open_command *command);
 /* Takes the message over (heartbeat, ack, complete, failed, status). */
 void dispatch_received(struct link *link, struct proto_message *message);
 
@@ -226,6 +234,7 @@ int events_start(struct hub *hub, struct err *err);
 void events_look(struct hub *hub);
 void events_keep_alive(struct hub *hub);
 void events_stop(struct hub *hub);
+void events_unlisten(struct hub *hub);
 
 /* --- figures.c --- */
 

@@ -1,0 +1,288 @@
+/* The event bus: rows of `events` in, subscribers and the hub's own reactions out. */
+#include "hub/hub_internal.h"
+
+#include "control/sessions/state.h"
+
+struct subscription {
+    struct hub *hub;
+    struct subscription *previous, *next;
+    int64_t id;
+    char user[USERNAME_MAX + 1];
+    bool is_operator;
+    bool live;  /* what was missed has been sent */
+    bool ended; /* freed when its backfill work lets go */
+    unsigned refs;
+    int64_t since; /* last event that it was offered */
+    int64_t sent_at;
+    hub_event_fn event;
+    hub_gone_fn gone;
+    void *arg;
+};
+
+/* --- the end of a subscription --- */
+
+static void subscription_unref(struct subscription *subscription) {
+    if (--subscription->refs == 0)
+        free(subscription);
+}
+
+static void unref_arg(void *arg) {
+    subscription_unref(arg);
+}
+
+static void end(struct subscription *subscription) {
+    struct hub *hub = subscription->hub;
+    if (subscription->ended)
+        return;
+    subscription->ended = true;
+    if (subscription->previous)
+        subscription->previous->next = subscription->next;
+    else
+        hub->subscriptions = subscription->next;
+    if (subscription->next)
+        subscription->next->previous = subscription->previous;
+    pthread_mutex_lock(&hub->lock);
+    metric_set(&hub->metrics[M_SUBSCRIBERS], --hub->subscription_count);
+    pthread_mutex_unlock(&hub->lock);
+    subscription->gone(subscription->arg);
+    subscription_unref(subscription);
+}
+
+/* A slow or dead receiver is dropped: it comes back with the id of the last event that it has. */
+static void tell(struct subscription *subscription, const struct event *event) {
+    if (subscription->ended)
+        return;
+    if (event) {
+        subscription->since = event->id;
+        if (!str_eq(event->kind, "login") &&
+            !event_visible(event, subscription->user, subscription->is_operator))
+            return;
+    }
+    subscription->sent_at = clock_ms();
+    if (subscription->event(subscription->arg, event))
+        return;
+    count(subscription->hub, M_SUBSCRIBERS_DROPPED, 1);
+    end(subscription);
+}
+
+/* --- the hub's own reactions --- */
+
+/* A session that does not run any more has no viewers. */
+static void session_changed(struct hub *hub, const json_t *data) {
+    const char *name = json_string_value(json_object_get(data, "name"));
+    const char *text = json_string_value(json_object_get(data, "state"));
+    enum session_state state;
+    if (!name || !text || !state_parse(text, &state))
+        return;
+    struct hub_viewer_filter filter = {.session = name};
+    const char *reason = json_string_value(json_object_get(data, "reason"));
+    if (state == SESSION_HIBERNATING || state == SESSION_HIBERNATED)
+        viewers_end(hub, &filter, HUB_CLOSE_HIBERNATED, "the session hibernates");
+    else if (state == SESSION_TERMINATING || state == SESSION_TERMINATED || state == SESSION_FAILED)
+        viewers_end(hub, &filter, HUB_CLOSE_TERMINATED, str_empty(reason) ? "the session has ended" : reason);
+    else
+        return;
+    streams_session_over(hub, name);
+}
+
+/* A login ended: what it watched closes. */
+static void login_changed(struct hub *hub, const json_t *data) {
+    if (!str_eq(json_string_value(json_object_get(data, "action")), "removed"))
+        return;
+    int64_t login_id = json_integer_value(json_object_get(data, "loginId"));
+    const char *user = json_string_value(json_object_get(data, "user"));
+    struct hub_viewer_filter filter = {.login_id = login_id, .user = login_id ? NULL : user};
+    if (filter.login_id || filter.user)
+        viewers_end(hub, &filter, HUB_CLOSE_REVOKED, "signed out");
+}
+
+static void react(struct hub *hub, const struct event *event) {
+    bool is_session = str_eq(event->kind, "session");
+    if (!is_session && !str_eq(event->kind, "login"))
+        return;
+    json_t *data = json_loads(event->data, 0, NULL);
+    if (is_session)
+        session_changed(hub, data);
+    else
+        login_changed(hub, data);
+    json_decref(data);
+}
+
+/* --- reading --- */
+
+static void fan_out(struct hub *hub, const struct event *event) {
+    count(hub, M_EVENTS, 1);
+    react(hub, event);
+    struct subscription *next;
+    for (struct subscription *subscription = hub->subscriptions; subscription; subscription = next) {
+        next = subscription->next;
+        if (subscription->live)
+            tell(subscription, event);
+    }
+}
+
+static int read_new(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+    hub->events_due = false;
+    struct event *events = NULL;
+    size_t found = 0;
+    if (event_read(conn, hub->last_event, &events, &found, err) < 0)
+        return -1;
+    for (size_t i = 0; i < found; i++) {
+        hub->last_event = events[i].id;
+        fan_out(hub, &events[i]);
+    }
+    events_free(events, found);
+    if (found == EVENT_BATCH_MAX)
+        events_look(hub);
+    return 0;
+}
+
+void events_look(struct hub *hub) {
+    if (hub->events_due || hub->stopping)
+        return;
+    hub->events_due = true;
+    work_add(hub, "events", read_new, NULL, NULL, true);
+}
+
+static void look(void *arg) {
+    events_look(arg);
+}
+
+/* On a thread of the database's. */
+static void on_notify(void *arg, const char *channel, const char *payload) {
+    hub_post(arg, look, arg);
+}
+
+int events_start(struct hub *hub, struct err *err) {
+    _cleanup_db_ struct db_conn *conn = NULL;
+    if (db_acquire(hub->options.db, &conn, err) < 0 || event_newest(conn, &hub->last_event, err) < 0)
+        return -1;
+    return db_listen(hub->options.db, EVENT_CHANNEL, on_notify, hub, err);
+}
+
+void events_unlisten(struct hub *hub) {
+    db_unlisten(hub->options.db, on_notify, hub);
+}
+
+void events_stop(struct hub *hub) {
+    while (hub->subscriptions)
+        end(hub->subscriptions);
+}
+
+void events_keep_alive(struct hub *hub) {
+    int64_t now = clock_ms();
+    struct subscription *next;
+    for (struct subscription *subscription = hub->subscriptions; subscription; subscription = next) {
+        next = subscription->next;
+        if (now - subscription->sent_at >= hub->options.keepalive_ms)
+            tell(subscription, NULL);
+    }
+}
+
+/* --- subscribing --- */
+
+static void reset(struct subscription *subscription, int64_t id) {
+    char data[] = "{}";
+    struct event event = {.id = id, .data = data};
+    str_copy(event.kind, sizeof event.kind, HUB_EVENT_RESET);
+    str_copy(event.audience, sizeof event.audience, EVENT_EVERYBODY);
+    tell(subscription, &event);
+}
+
+/* Sends what was missed up to where the live events begin; a batch at a time, so that others are not held up.
+ */
+static int backfill(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+    struct subscription *subscription = arg;
+    bool gap = false;
+    struct event *events = NULL;
+    size_t found = 0;
+    if (subscription->ended)
+        return 0;
+    if (subscription->since > hub->last_event) /* of another database, or from before a restore */
+        gap = true;
+    else if (event_gap(conn, subscription->since, &gap, err) < 0)
+        return -1;
+    if (!gap && event_read(conn, subscription->since, &events, &found, err) < 0)
+        return -1;
+    if (gap)
+        reset(subscription, hub->last_event);
+    for (size_t i = 0; i < found && events[i].id <= hub->last_event; i++)
+        tell(subscription, &events[i]);
+    bool more = found == EVENT_BATCH_MAX && subscription->since < hub->last_event;
+    events_free(events, found);
+    subscription->live = !more;
+    if (more && !subscription->ended) {
+        subscription->refs++;
+        work_add(hub, "missed events", backfill, unref_arg, subscription, true);
+    }
+    return 0;
+}
+
+static void subscribe(void *arg) {
+    struct subscription *subscription = arg;
+    struct hub *hub = subscription->hub;
+    subscription->next = hub->subscriptions;
+    if (subscription->next)
+        subscription->next->previous = subscription;
+    hub->subscriptions = subscription;
+    subscription->sent_at = clock_ms();
+    if (hub->stopping) {
+        end(subscription);
+        return;
+    }
+    if (!subscription->since) {
+        subscription->since = hub->last_event;
+        subscription->live = true;
+        return;
+    }
+    subscription->refs++;
+    work_add(hub, "missed events", backfill, unref_arg, subscription, true);
+}
+
+int hub_events_subscribe(struct hub *hub, const struct hub_event_filter *filter, int64_t last_event_id,
+                         hub_event_fn event, hub_gone_fn gone, void *arg, int64_t *ret_id, struct err *err) {
+    struct subscription *subscription = mem_zalloc(sizeof *subscription);
+    *subscription = (struct subscription){.hub = hub,
+                                          .is_operator = filter->is_operator,
+                                          .refs = 1,
+                                          .since = last_event_id > 0 ? last_event_id : 0,
+                                          .event = event,
+                                          .gone = gone,
+                                          .arg = arg};
+    str_copy(subscription->user, sizeof subscription->user, filter->user ? filter->user : "");
+    pthread_mutex_lock(&hub->lock);
+    bool full = hub->subscription_count >= HUB_SUBSCRIBERS_MAX, closed = hub->closed;
+    if (!full && !closed) {
+        subscription->id = *ret_id = ++hub->next_subscription;
+        metric_set(&hub->metrics[M_SUBSCRIBERS], ++hub->subscription_count);
+        loop_post(hub->loop, subscribe, subscription);
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (!full && !closed)
+        return 0;
+    free(subscription);
+    if (closed)
+        return err_set(err, ERR_UNAVAILABLE, "shutting_down", "the server shuts down");
+    return err_set(err, ERR_LIMIT, "too_many_watchers", "too many event streams are open");
+}
+
+struct unsubscribe {
+    struct hub *hub;
+    int64_t id;
+};
+
+static void unsubscribe(void *arg) {
+    _cleanup_free_ struct unsubscribe *task = arg;
+    for (struct subscription *s = task->hub->subscriptions; s; s = s->next)
+        if (s->id == task->id) {
+            end(s);
+            return;
+        }
+}
+
+void hub_events_unsubscribe(struct hub *hub, int64_t id) {
+    struct unsubscribe *task = mem_zalloc(sizeof *task);
+    *task = (struct unsubscribe){.hub = hub, .id = id};
+    if (!hub_post(hub, unsubscribe, task))
+        free(task);
+}
