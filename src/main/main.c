@@ -6,6 +6,7 @@
 #include "display/display.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct {
@@ -37,6 +38,14 @@ int own_path(char **ret, struct err *err) {
     path[length] = '\0';
     *ret = str_dup(path);
     return 0;
+}
+
+void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 int role_failed(const char *role, const struct err *err, int status) {

@@ -18,6 +18,8 @@ int up_main(int argc, char **argv);
 char *default_data_dir(void);
 /* The running program's own path (for children). Owned by the caller. */
 int own_path(char **ret, struct err *err);
+/* As many descriptors as the hard limit allows: a server holds two for each stream, an agent three. */
+void raise_descriptor_limit(void);
 /* "streamspace <role>: message" on standard error; returns `status`. */
 int role_failed(const char *role, const struct err *err, int status);
 

@@ -1,0 +1,177 @@
+/* `streamspace server`: wires database, domain, hub, relay, API and HTTP together. */
+#include "main/main.h"
+
+#include "api/api.h"
+#include "api/ui_assets.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "control/templates/template.h"
+#include "control/users/login.h"
+#include "control/users/user.h"
+#include "db/db.h"
+#include "http/server.h"
+#include "hub/hub.h"
+#include "main/flags.h"
+#include "relay/relay.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct control_plane {
+    const struct role_flags *flags;
+    char *data_dir;
+    char *url; /* by which this machine reaches it */
+    char made_password[USER_GENERATED_PASSWORD_SIZE];
+    struct db *db;
+    struct keyring *keyring;
+    struct relay *relay;
+    struct hub *hub;
+    struct http_static page;
+    struct api *api;
+    struct http_server *http;
+};
+
+static int open_database(struct control_plane *plane, struct err *err) {
+    const struct role_flags *flags = plane->flags;
+    plane->data_dir = flags->data_dir ? str_dup(flags->data_dir) : default_data_dir();
+    if (dir_make(plane->data_dir, 0700, err) < 0)
+        return -1;
+    _cleanup_free_ char *file = str_format("%s/streamspace.db", plane->data_dir);
+    struct db_options options = {.url = flags->database ? flags->database : file};
+    return db_open(&plane->db, &options, err);
+}
+
+/* First administrator, catalogue, keys. */
+static int prepare_domain(struct control_plane *plane, struct err *err) {
+    _cleanup_db_ struct db_conn *conn = NULL;
+    bool created;
+    if (db_acquire(plane->db, &conn, err) < 0)
+        return -1;
+    if (user_ensure_first_admin(conn, getenv("ADMIN_PASSWORD"), plane->made_password, &created, err) < 0)
+        return err_wrap(err, "ADMIN_PASSWORD");
+    if (created)
+        log_info("the first administrator was made", "user", "admin");
+    if (template_install_builtin(conn, err) < 0)
+        return err_wrap(err, "built-in templates");
+    return keyring_create(&plane->keyring, conn, getenv("JWT_SECRET"), err);
+}
+
+static int start_serving(struct control_plane *plane, struct err *err) {
+    const struct role_flags *flags = plane->flags;
+    char replica[17];
+    struct hub_options hub = {.db = plane->db, .replica_id = random_hex(replica, 16)};
+    if (relay_create(&plane->relay, 0, err) < 0)
+        return -1;
+    hub.relay = plane->relay;
+    if (hub_create(&plane->hub, &hub, err) < 0)
+        return -1;
+    plane->page = (struct http_static){ui_assets, ui_assets_count};
+    struct api_options api = {.db = plane->db,
+                              .hub = plane->hub,
+                              .relay = plane->relay,
+                              .keyring = plane->keyring,
+                              .assets = &plane->page,
+                              .public_url = flags->public_url,
+                              .version = STREAMSPACE_VERSION,
+                              .bootstrap_key = getenv("AGENT_BOOTSTRAP_KEY"),
+                              .ready_agent = flags->ready_agent};
+    if (api_create(&plane->api, &api, err) < 0 || hub_start(plane->hub, err) < 0)
+        return -1;
+    struct http_server_options http = {.listen = flags->listen,
+                                       .listen_fd = -1,
+                                       .threads = (unsigned)flags->threads,
+                                       .handler = api_handler,
+                                       .body_limit = api_body_limit,
+                                       .error = api_error,
+                                       .arg = plane->api};
+    return http_server_start(&plane->http, &http, err);
+}
+
+static void stop_serving(struct control_plane *plane) {
+    if (plane->api)
+        api_stop(plane->api);
+    if (plane->hub)
+        hub_stop(plane->hub);
+    relay_destroy(plane->relay);
+    http_server_stop(plane->http);
+    api_destroy(plane->api);
+    hub_destroy(plane->hub);
+    keyring_destroy(plane->keyring);
+    db_close(plane->db);
+    free(plane->data_dir);
+    free(plane->url);
+}
+
+/* "http://127.0.0.1:8000": the address that was bound, as this machine can dial it. */
+static char *local_url(const char *listen, uint16_t port) {
+    const char *colon = strrchr(listen, ':');
+    int length = colon ? (int)(colon - listen) : 0;
+    _cleanup_free_ char *host = str_ndup(listen, (size_t)length);
+    if (str_empty(host) || str_eq(host, "0.0.0.0") || str_eq(host, "*"))
+        return str_format("http://127.0.0.1:%u", port);
+    if (str_eq(host, "[::]"))
+        return str_format("http://[::1]:%u", port);
+    return str_format("http://%s:%u", host, port);
+}
+
+/* Tells `up` (or a test) that it may go on; else a made-up password is printed here, once. */
+static void say_ready(struct control_plane *plane) {
+    int64_t fd;
+    const char *number = getenv(READY_FD_VARIABLE);
+    if (number && str_to_i64(number, 3, 65535, &fd)) {
+        if (*plane->made_password)
+            dprintf((int)fd, "password %s\n", plane->made_password);
+        dprintf((int)fd, "listen %s\nready\n", plane->url);
+        close((int)fd);
+        unsetenv(READY_FD_VARIABLE);
+    } else {
+        printf("StreamSpace serves %s\n", plane->flags->public_url ? plane->flags->public_url : plane->url);
+        if (*plane->made_password)
+            printf("User admin, password %s (made up, shown this once)\n", plane->made_password);
+        fflush(stdout);
+    }
+    explicit_bzero(plane->made_password, sizeof plane->made_password);
+    log_info("serving", "listen", plane->url, "database", db_engine(plane->db), "version",
+             STREAMSPACE_VERSION);
+}
+
+static void block_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigprocmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
+int server_main(int argc, char **argv) {
+    struct role_flags flags = {0};
+    struct control_plane plane = {.flags = &flags};
+    struct err err = {0};
+    int status;
+    if (!flags_parse(ROLE_SERVER, argc, argv, &flags, &status))
+        return status;
+    if (sodium_init() < 0)
+        return role_failed("server", &(struct err){.message = "libsodium does not start"}, 1);
+    sigset_t signals;
+    block_signals(&signals);
+    raise_descriptor_limit();
+    if (open_database(&plane, &err) < 0 || prepare_domain(&plane, &err) < 0 ||
+        start_serving(&plane, &err) < 0) {
+        stop_serving(&plane);
+        return role_failed("server", &err, 1);
+    }
+    plane.url = local_url(flags.listen, http_server_port(plane.http));
+    say_ready(&plane);
+    int number;
+    sigwait(&signals, &number);
+    log_info("ending", "signal", strsignal(number));
+    stop_serving(&plane);
+    flags_finish(&flags);
+    return 0;
+}
