@@ -136,6 +136,9 @@ int command_mark_completed(struct db_conn *conn, const char *command_id, int64_t
                            const json_t *result, bool *ret_changed, struct err *err);
 int command_mark_failed(struct db_conn *conn, const char *command_id, int64_t attempt, const char *error,
                         bool *ret_changed, struct err *err);
+/* An event for operators that the row is now in this status. */
+int command_announce(struct db_conn *conn, const struct command_row *row, enum command_status status,
+                     struct err *err);
 /* Back to pending as a higher attempt, after the back-off. */
 int command_retry(struct db_conn *conn, const char *command_id, int64_t attempt, const char *error,
                   bool *ret_changed, struct err *err);

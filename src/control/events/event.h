@@ -1,7 +1,7 @@
 /* Events: what changed, for pages that are watching (server-sent events) and for other replicas.
  *
- * A row is written in the transaction of the change; the commit wakes listeners of channel "events" (the
- * payload is the highest id written, or NULL after a gap: read since the last id that you have). Ids rise;
+ * A row is written in the transaction of the change; the commit wakes listeners of channel "events" (whatever
+ * the payload: read since the last id that you have). Ids rise;
  * data is a JSON object with "action" ("created", "changed", "removed"), "name" and the fields that changed.
  */
 #ifndef SS_CONTROL_EVENT_H

@@ -1,0 +1,132 @@
+#include "control/users/keyring.h"
+
+#include "base/str.h"
+#include "control/secret.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#define JWT_SECRET_MIN 32
+
+struct keyring {
+    pthread_rwlock_t lock;
+    struct signing_key keys[KEYRING_MAX]; /* oldest first */
+    size_t count;
+    uint8_t csrf_key[JWT_KEY_SIZE];
+};
+
+static int load(struct keyring *keyring, struct db_conn *conn, struct err *err) {
+    struct signing_key keys[KEYRING_MAX], first;
+    size_t count = 0;
+    if (signing_key_store_list(conn, keys, &count, &first, err) < 0)
+        return -1;
+    if (count == 0)
+        return err_set(err, ERR_INTERNAL, NULL, "there is no signing key");
+    pthread_rwlock_wrlock(&keyring->lock);
+    memcpy(keyring->keys, keys, sizeof keys);
+    keyring->count = count;
+    crypto_auth_hmacsha256(keyring->csrf_key, (const unsigned char *)"csrf", 4, first.key);
+    pthread_rwlock_unlock(&keyring->lock);
+    sodium_memzero(keys, sizeof keys);
+    sodium_memzero(&first, sizeof first);
+    return 0;
+}
+
+static int add_random(struct db_conn *conn, struct err *err) {
+    char kid[JWT_KID_MAX + 1];
+    uint8_t key[JWT_KEY_SIZE];
+    random_hex(kid, 16);
+    random_bytes(key, sizeof key);
+    return signing_key_store_insert(conn, kid, key, err);
+}
+
+/* The same secret always makes the same key under the same name: inserting it again changes nothing. */
+static int add_secret(struct db_conn *conn, const char *secret, struct err *err) {
+    if (strlen(secret) < JWT_SECRET_MIN)
+        return err_set_field(err, ERR_INVALID, "weak_secret", "JWT_SECRET",
+                             "JWT_SECRET must have at least %d bytes", JWT_SECRET_MIN);
+    uint8_t key[JWT_KEY_SIZE], name[crypto_hash_sha256_BYTES];
+    char kid[JWT_KID_MAX + 1];
+    crypto_hash_sha256(key, (const unsigned char *)secret, strlen(secret));
+    crypto_auth_hmacsha256(name, (const unsigned char *)"kid", 3, key);
+    sodium_bin2hex(kid, 17, name, 8);
+    return signing_key_store_insert(conn, kid, key, err);
+}
+
+static int ensure_keys(struct db_conn *conn, const char *jwt_secret, struct err *err) {
+    struct signing_key keys[KEYRING_MAX], first;
+    size_t count = 0;
+    if (db_lock(conn, "signing_keys", err) < 0)
+        return -1;
+    if (!str_empty(jwt_secret))
+        return add_secret(conn, jwt_secret, err);
+    if (signing_key_store_list(conn, keys, &count, &first, err) < 0)
+        return -1;
+    return count > 0 ? 0 : add_random(conn, err);
+}
+
+int keyring_create(struct keyring **ret, struct db_conn *conn, const char *jwt_secret, struct err *err) {
+    secret_init();
+    if (db_begin(conn, err) < 0 || db_end(conn, ensure_keys(conn, jwt_secret, err), err) < 0)
+        return -1;
+    struct keyring *keyring = mem_zalloc(sizeof *keyring);
+    pthread_rwlock_init(&keyring->lock, NULL);
+    if (load(keyring, conn, err) < 0) {
+        keyring_destroy(keyring);
+        return -1;
+    }
+    *ret = keyring;
+    return 0;
+}
+
+void keyring_destroy(struct keyring *keyring) {
+    if (!keyring)
+        return;
+    pthread_rwlock_destroy(&keyring->lock);
+    sodium_memzero(keyring, sizeof *keyring);
+    free(keyring);
+}
+
+int keyring_rotate(struct keyring *keyring, struct db_conn *conn, struct err *err) {
+    return add_random(conn, err) < 0 ? -1 : load(keyring, conn, err);
+}
+
+void keyring_newest(struct keyring *keyring, char *kid, uint8_t key[JWT_KEY_SIZE]) {
+    pthread_rwlock_rdlock(&keyring->lock);
+    const struct signing_key *newest = &keyring->keys[keyring->count - 1];
+    str_copy(kid, JWT_KID_MAX + 1, newest->kid);
+    memcpy(key, newest->key, JWT_KEY_SIZE);
+    pthread_rwlock_unlock(&keyring->lock);
+}
+
+static bool find_cached(struct keyring *keyring, const char *kid, uint8_t key[JWT_KEY_SIZE]) {
+    bool found = false;
+    pthread_rwlock_rdlock(&keyring->lock);
+    for (size_t i = keyring->count; i-- > 0 && !found;) {
+        found = str_eq(keyring->keys[i].kid, kid);
+        if (found)
+            memcpy(key, keyring->keys[i].key, JWT_KEY_SIZE);
+    }
+    pthread_rwlock_unlock(&keyring->lock);
+    return found;
+}
+
+int keyring_find(struct keyring *keyring, struct db_conn *conn, const char *kid, uint8_t key[JWT_KEY_SIZE],
+                 struct err *err) {
+    if (find_cached(keyring, kid, key))
+        return 1;
+    if (load(keyring, conn, err) < 0)
+        return -1;
+    return find_cached(keyring, kid, key) ? 1 : 0;
+}
+
+void keyring_csrf(struct keyring *keyring, int64_t login_id, char csrf[LOGIN_TOKEN_SIZE]) {
+    char text[32];
+    uint8_t mac[crypto_auth_hmacsha256_BYTES];
+    int length = snprintf(text, sizeof text, "login %lld", (long long)login_id);
+    pthread_rwlock_rdlock(&keyring->lock);
+    crypto_auth_hmacsha256(mac, (const unsigned char *)text, (size_t)length, keyring->csrf_key);
+    pthread_rwlock_unlock(&keyring->lock);
+    sodium_bin2hex(csrf, LOGIN_TOKEN_SIZE, mac, sizeof mac);
+}
