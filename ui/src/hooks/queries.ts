@@ -4,6 +4,7 @@ import * as api from '@/api/endpoints';
 import { ApiError } from '@/api/http';
 import { keys } from '@/api/keys';
 import type { Session, User } from '@/api/types';
+import { isStarting } from '@/lib/sessions';
 import { usePollInterval } from '@/live/LiveProvider';
 
 export function useMe() {
@@ -58,11 +59,15 @@ export function flatten<T>(data: { pages: { items: T[] }[] } | undefined): T[] {
   return data?.pages.flatMap((page) => page.items) ?? [];
 }
 
+/** While a session starts somebody waits for it: should an event be lost, this is the longest delay. */
+const STARTING_POLL_MS = 2_000;
+
 export function useSession(name: string) {
+  const poll = usePollInterval();
   return useQuery({
     queryKey: keys.session(name),
     queryFn: ({ signal }) => api.getSession(name, signal),
-    refetchInterval: usePollInterval(),
+    refetchInterval: ({ state }) => (state.data && isStarting(state.data.state) ? STARTING_POLL_MS : poll),
     retry: (count, error) => !(error instanceof ApiError && error.status >= 400 && error.status < 500) && count < 3,
   });
 }
@@ -73,6 +78,8 @@ export function useCreateSession() {
     mutationFn: api.createSession,
     onSuccess(session) {
       client.setQueryData<Session>(keys.session(session.name), session);
+      // Its first events may have come before this answer: the session's page reads it anew.
+      void client.invalidateQueries({ queryKey: keys.session(session.name) });
       void client.invalidateQueries({ queryKey: keys.sessions });
     },
   });

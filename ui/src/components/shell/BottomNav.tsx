@@ -32,7 +32,7 @@ export function BottomNav({ items }: { items: NavItem[] }) {
           Admin
         </button>
       )}
-      <Drawer opened={opened} onClose={sheet.close} position="bottom" size="auto" title={sectionLabel.administration}>
+      <Drawer opened={opened} onClose={sheet.close} position="bottom" size={84 + admin.length * 46} title={sectionLabel.administration}>
         {admin.map(({ to, label, icon: Glyph }) => (
           <NavLink key={to} to={to} className={classes.link} onClick={sheet.close}>
             <Glyph size={20} stroke={1.7} aria-hidden />

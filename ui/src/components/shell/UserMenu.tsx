@@ -1,4 +1,4 @@
-import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme, VisuallyHidden } from '@mantine/core';
 import { IconCheck, IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from 'react-router-dom';
@@ -19,7 +19,7 @@ export function UserMenu({ compact }: { compact?: boolean }) {
   const signOut = useSignOut();
   const name = user.fullName || user.username;
   return (
-    <Menu position={compact ? 'bottom-end' : 'top-start'} width={232} withinPortal>
+    <Menu position={compact ? 'bottom-end' : 'top-start'} width={232} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <UnstyledButton className={compact ? undefined : classes.user} aria-label={compact ? `Account of ${name}` : undefined} data-testid="user-menu">
           <Avatar size={34} radius="xl" color="tide" variant="filled" name={name} alt="">
@@ -61,8 +61,6 @@ function SchemeItems() {
   return schemes.map(({ value, label, icon: Glyph }) => (
     <Menu.Item
       key={value}
-      role="menuitemradio"
-      aria-checked={colorScheme === value}
       closeMenuOnClick={false}
       leftSection={<Glyph size={17} aria-hidden />}
       rightSection={colorScheme === value ? <IconCheck size={16} aria-hidden /> : undefined}
@@ -70,6 +68,7 @@ function SchemeItems() {
       data-testid={`scheme-${value}`}
     >
       {label}
+      {colorScheme === value && <VisuallyHidden>, chosen</VisuallyHidden>}
     </Menu.Item>
   ));
 }

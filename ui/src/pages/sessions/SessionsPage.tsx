@@ -117,17 +117,12 @@ function NoSessions({ view, everyone }: { view: View; everyone: boolean }) {
   );
 }
 
-/** What goes on, or what is over: the server keeps failed sessions with the former. */
+/** What goes on, or what is over; a fresh failure is among both. */
 function useSessionView(view: View, filter: SessionFilter) {
-  const current = useSessions(filter);
-  const ended = useSessions({ ...filter, state: 'terminated' }, view === 'ended');
-  const live = flatten(current.data);
-  if (view === 'active') {
-    const now = serverNow();
-    return { sessions: current, list: newestFirst(live.filter((session) => isCurrent(session, now))) };
-  }
-  const failed = live.filter((session) => session.state === 'failed');
-  return { sessions: ended, list: newestFirst([...flatten(ended.data), ...failed]) };
+  const sessions = useSessions(view === 'ended' ? { ...filter, state: 'terminated,failed' } : filter);
+  const list = newestFirst(flatten(sessions.data));
+  const now = serverNow();
+  return { sessions, list: view === 'active' ? list.filter((session) => isCurrent(session, now)) : list };
 }
 
 function newestFirst(sessions: Session[]): Session[] {
