@@ -1,0 +1,129 @@
+"""The command line against a real server and an agent that runs nothing."""
+import json
+import os
+import stat
+import subprocess
+import unittest
+
+from streamspace import PASSWORD, PROGRAM, Agent, Place, Server
+
+
+class CommandLine(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.client = cls.server.client()
+        cls.agent = Agent(cls.server, "cli-agent").wait_online(cls.client)
+        cls.place = Place()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.agent.close()
+        cls.server.close()
+        cls.place.close()
+
+    def run_cli(self, *words, input_text="", env=None):
+        environ = {"PATH": os.environ["PATH"], "HOME": self.place.path, "XDG_CONFIG_HOME": self.place.path + "/config"}
+        return subprocess.run([PROGRAM, *words], input=input_text, text=True, capture_output=True, timeout=60,
+                              env={**environ, **(env or {})})
+
+    def good(self, *words, **extra):
+        result = self.run_cli(*words, **extra)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def sign_in(self):
+        self.good("login", self.server.url + "/", "--password-stdin", input_text=PASSWORD + "\n")
+
+    def test_help_and_version_everywhere(self):
+        self.assertRegex(self.good("--version"), r"^streamspace \d+\.\d+\.\d+\n$")
+        for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"],
+                      ["command"], ["completion"]):
+            self.assertIn("usage:", self.good(*words, "--help"))
+
+    def test_wrong_usage_is_status_2_and_says_what(self):
+        for words, text in ((["nonsense"], "there is no command 'nonsense'"), (["session", "fly"], "no verb 'fly'"),
+                            (["session", "show"], "usage: show NAME"), (["login"], "say which server"),
+                            (["server", "--listne", "x"], "unknown option --listne"),
+                            (["session", "list", "--output", "xml"], "one of table|json")):
+            result = self.run_cli(*words)
+            self.assertEqual(result.returncode, 2, words)
+            self.assertIn(text, result.stderr)
+
+    def test_without_a_sign_in(self):
+        result = self.run_cli("session", "list", env={"XDG_CONFIG_HOME": self.place.path + "/nobody"})
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("streamspace login", result.stderr)
+
+    def test_a_wrong_password(self):
+        result = self.run_cli("login", self.server.url, "--password-stdin", input_text="wrong\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertNotIn("wrong\n", result.stderr)
+
+    def test_a_server_that_is_not_there(self):
+        result = self.run_cli("login", "http://127.0.0.1:1", "--password-stdin", input_text="x\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("127.0.0.1:1", result.stderr)
+
+    def test_credentials_are_for_the_owner_alone(self):
+        self.sign_in()
+        path = self.place.path + "/config/streamspace/credentials.json"
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
+        self.assertNotIn(PASSWORD, open(path, encoding="utf-8").read())
+
+    def test_a_session_from_create_to_stop(self):
+        self.sign_in()
+        name, url = self.good("session", "create", "terminal", "--tag", "cli", "--env", "A=b=c", "--memory", "300Mi").split()
+        self.assertEqual(url, f"{self.server.url}/sessions/{name}")
+        shown = json.loads(self.good("session", "show", name, "--output", "json"))
+        self.assertEqual((shown["state"], shown["tags"], shown["resources"]["memory"]), ("running", ["cli"], "300Mi"))
+        self.assertRegex(self.good("session", "list"), rf"(?m)^{name} +terminal +admin +running +cli-agent")
+        self.assertIn(name, [row["name"] for row in json.loads(self.good("session", "list", "--output", "json"))])
+        self.assertIn("running", self.good("session", "show", name))
+        self.assertIn(url, self.good("session", "open", name))
+        self.good("session", "logs", name)
+        self.assertIn("has ended", self.good("session", "stop", name))
+        self.assertEqual(self.run_cli("session", "stop", name).returncode, 1)
+        self.assertNotIn(name, self.good("session", "list"))
+        self.assertIn(name, self.good("session", "list", "--state", "terminated"))
+        commands = json.loads(self.good("command", "list", "--session", name, "--output", "json"))
+        self.assertEqual({row["action"] for row in commands}, {"start_session", "stop_session"})
+        self.assertIn("completed", self.good("command", "show", commands[0]["commandId"]))
+
+    def test_what_cannot_be_created(self):
+        self.sign_in()
+        result = self.run_cli("session", "create", "no-such-template")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no-such-template", result.stderr)
+        self.assertEqual(self.run_cli("session", "create", "terminal", "--memory", "much").returncode, 1)
+
+    def test_templates_and_agents(self):
+        self.sign_in()
+        self.assertRegex(self.good("template", "list"), r"(?m)^terminal +")
+        self.assertIn("terminal", self.good("template", "show", "terminal"))
+        self.assertRegex(self.good("agent", "list"), r"(?m)^cli-agent +online +")
+        self.assertIn("streamspace agent --agent-id another", self.good("agent", "enrol", "another"))
+
+    def test_a_token_in_the_environment_replaces_the_file(self):
+        env = {"STREAMSPACE_URL": self.server.url, "STREAMSPACE_TOKEN": self.client.token,
+               "XDG_CONFIG_HOME": self.place.path + "/empty"}
+        self.good("session", "list", env=env)
+        self.assertFalse(os.path.exists(self.place.path + "/empty"))
+
+    def test_logout_forgets(self):
+        self.sign_in()
+        self.good("logout")
+        self.assertEqual(self.run_cli("session", "list").returncode, 1)
+
+    def test_completion_is_a_script_that_the_shell_takes(self):
+        script = self.good("completion", "bash")
+        check = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)
+        self.assertEqual(check.returncode, 0, check.stderr)
+        words = subprocess.run(["bash", "-c", script + "\nCOMP_WORDS=(streamspace session c); COMP_CWORD=2; _streamspace; "
+                                "echo ${COMPREPLY[@]}"], text=True, capture_output=True).stdout
+        self.assertEqual(words.strip(), "create")
+
+
+if __name__ == "__main__":
+    unittest.main()
