@@ -1,0 +1,161 @@
+/* The fields of request bodies: which there may be, of what type and size. */
+#include "api/resources.h"
+
+#include "base/id.h"
+#include "base/units.h"
+#include "control/sessions/session.h"
+#include "control/users/user.h"
+
+static bool is_cpu(const char *text) {
+    int64_t millis;
+    return cpu_parse(text, &millis) && millis > 0;
+}
+
+static bool is_memory(const char *text) {
+    int64_t bytes;
+    return bytes_parse(text, &bytes) && bytes > 0;
+}
+
+static bool is_duration(const char *text) {
+    int64_t seconds;
+    return duration_parse(text, &seconds);
+}
+
+/* NAME of an environment variable, as POSIX has it. */
+static bool is_variable(const char *text) {
+    if (!*text || strlen(text) > 128 || (*text >= '0' && *text <= '9'))
+        return false;
+    return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
+static const char *const roles[] = {"user", "operator", "admin", NULL};
+static const char *const ticket_modes[] = {"control", NULL};
+static const char *const platforms[] = {"local", "docker", "kubernetes", NULL};
+
+const struct json_field login_rows[3] = {
+    {.name = "username", JSON_STRING_AT(struct login_body, username), .flags = JSON_REQUIRED, .max = 255},
+    {.name = "password",
+     JSON_STRING_AT(struct login_body, password),
+     .flags = JSON_REQUIRED,
+     .max = USER_PASSWORD_MAX},
+    {.name = "otp", JSON_STRING_AT(struct login_body, otp), .max = 16},
+};
+
+const struct json_field refresh_rows[1] = {
+    {.name = "refreshToken",
+     JSON_STRING_AT(struct refresh_body, refresh_token),
+     .flags = JSON_REQUIRED,
+     .max = 256},
+};
+
+const struct json_field change_password_rows[2] = {
+    {.name = "currentPassword",
+     JSON_STRING_AT(struct change_password_body, current_password),
+     .flags = JSON_REQUIRED,
+     .max = USER_PASSWORD_MAX},
+    {.name = "newPassword",
+     JSON_STRING_AT(struct change_password_body, new_password),
+     .flags = JSON_REQUIRED,
+     .max = USER_PASSWORD_MAX},
+};
+
+static const struct json_field resources_rows[] = {
+    {.name = "memory",
+     JSON_STRING_AT(struct resources_body, memory),
+     .max = 32,
+     .valid = is_memory,
+     .expect = "a size such as 512Mi or 2Gi"},
+    {.name = "cpu",
+     JSON_STRING_AT(struct resources_body, cpu),
+     .max = 32,
+     .valid = is_cpu,
+     .expect = "a number of cores such as 500m or 2"},
+};
+
+const struct json_field session_rows[8] = {
+    {.name = "template",
+     JSON_STRING_AT(struct session_body, template_name),
+     .flags = JSON_REQUIRED,
+     .max = TEMPLATE_NAME_MAX,
+     .valid = id_is_template,
+     .expect = "the name of a template"},
+    {.name = "user",
+     JSON_STRING_AT(struct session_body, user),
+     .max = USERNAME_MAX,
+     .valid = id_is_username,
+     .expect = "a username"},
+    {.name = "resources", JSON_OBJECT_AT(struct session_body, resources, resources_rows)},
+    {.name = "persistentHome", JSON_BOOL_AT(struct session_body, persistent_home)},
+    {.name = "idleTimeout",
+     JSON_STRING_AT(struct session_body, idle_timeout),
+     .max = 32,
+     .valid = is_duration,
+     .expect = "a duration such as 30m or 8h"},
+    {.name = "maxSessionDuration",
+     JSON_STRING_AT(struct session_body, max_duration),
+     .max = 32,
+     .valid = is_duration,
+     .expect = "a duration such as 30m or 8h"},
+    {.name = "tags",
+     JSON_STRINGS_AT(struct session_body, tags),
+     .max = SESSION_TAGS_MAX,
+     .item_max = SESSION_TAG_MAX},
+    {.name = "env",
+     JSON_MAP_AT(struct session_body, env),
+     .max = SESSION_ENV_MAX,
+     .item_max = 4096,
+     .valid = is_variable,
+     .expect = "letters, digits and '_'"},
+};
+
+const struct json_field ticket_rows[1] = {
+    {.name = "mode", JSON_STRING_AT(struct ticket_body, mode), .values = ticket_modes},
+};
+
+const struct json_field agent_token_rows[1] = {
+    {.name = "agentId",
+     JSON_STRING_AT(struct agent_token_body, agent_id),
+     .max = AGENT_ID_MAX,
+     .valid = id_is_agent,
+     .expect = "an agent id: 3 to 63 of a-z 0-9 -"},
+};
+
+/* Quantities: agents may send them as numbers too; agents.c reads them. */
+static const struct json_field capacity_rows[] = {
+    {.name = "maxSessions", JSON_INT_AT(struct capacity_body, max_sessions), .min = 0, .max = 100000},
+    {.name = "cpu", JSON_JSON_AT(struct capacity_body, cpu)},
+    {.name = "memory", JSON_JSON_AT(struct capacity_body, memory)},
+};
+
+const struct json_field register_rows[6] = {
+    {.name = "agentId",
+     JSON_STRING_AT(struct register_body, agent_id),
+     .flags = JSON_REQUIRED,
+     .max = AGENT_ID_MAX,
+     .valid = id_is_agent,
+     .expect = "an agent id: 3 to 63 of a-z 0-9 -"},
+    {.name = "platform",
+     JSON_STRING_AT(struct register_body, platform),
+     .flags = JSON_REQUIRED,
+     .values = platforms},
+    {.name = "region", JSON_STRING_AT(struct register_body, region), .max = 63},
+    {.name = "capacity", JSON_OBJECT_AT(struct register_body, capacity, capacity_rows)},
+    {.name = "labels", JSON_MAP_AT(struct register_body, labels), .max = 64, .item_max = 256},
+    {.name = "metadata", JSON_JSON_AT(struct register_body, metadata)},
+};
+
+const struct json_field user_rows[5] = {
+    {.name = "username",
+     JSON_STRING_AT(struct user_body, username),
+     .flags = JSON_REQUIRED,
+     .max = USERNAME_MAX,
+     .valid = id_is_username,
+     .expect = "1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit"},
+    {.name = "password",
+     JSON_STRING_AT(struct user_body, password),
+     .flags = JSON_REQUIRED,
+     .max = USER_PASSWORD_MAX},
+    {.name = "email", JSON_STRING_AT(struct user_body, email), .max = USER_EMAIL_MAX},
+    {.name = "fullName", JSON_STRING_AT(struct user_body, full_name), .max = USER_FULL_NAME_MAX},
+    {.name = "role", JSON_STRING_AT(struct user_body, role), .values = roles},
+};

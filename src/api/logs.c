@@ -1,0 +1,318 @@
+#include "api/logs.h"
+
+#include "api/call.h"
+#include "base/cleanup.h"
+#include "base/loop.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+struct log_streams {
+    struct loop *loop;
+    pthread_t thread;
+    bool running;
+    atomic_uint count;
+    bool stopping; /* loop thread, as everything below */
+    struct log_stream *first;
+};
+
+/* One request. Lives on the loop's thread once the agent has been asked. */
+struct log_stream {
+    struct log_streams *owner;
+    struct log_stream *next, *previous;
+    struct hub *hub;
+    struct call *call; /* until it is answered */
+    char session[SESSION_NAME_MAX + 1], agent_id[AGENT_ID_MAX + 1];
+    bool follow;
+    bool asking;           /* the hub owes an answer */
+    bool streamed, closed; /* the reply has begun as a stream; it is over */
+    bool over;
+    struct http_stream *out;  /* while following */
+    struct hub_socket socket; /* the agent's end, while its answer is read */
+    bool has_socket;
+    struct loop_fd *watch;
+    struct loop_timer *timer; /* limit of the reading, or the next question */
+    struct strbuf text;       /* this answer */
+    char *last;               /* the one before */
+    size_t last_length;
+    struct err err;
+};
+
+static void ask(struct log_stream *stream);
+
+/* --- the end of it --- */
+
+static void socket_close(struct log_stream *stream) {
+    loop_fd_remove(stream->watch);
+    stream->watch = NULL;
+    if (!stream->has_socket)
+        return;
+    stream->has_socket = false;
+    if (stream->socket.close)
+        stream->socket.close(stream->socket.arg);
+    else
+        close_fd(stream->socket.fd);
+}
+
+/* Frees it when nobody else knows it any more: neither hub nor HTTP server. */
+static void release(struct log_stream *stream) {
+    if (!stream->over || stream->asking || (stream->streamed && !stream->closed))
+        return;
+    if (stream->previous)
+        stream->previous->next = stream->next;
+    else if (stream->owner->first == stream)
+        stream->owner->first = stream->next;
+    if (stream->next)
+        stream->next->previous = stream->previous;
+    atomic_fetch_sub(&stream->owner->count, 1);
+    strbuf_finish(&stream->text);
+    free(stream->last);
+    free(stream);
+}
+
+/* Ends it: the request is answered, the reply completed. The object goes when all others have let go of it.
+ */
+static void finish(struct log_stream *stream) {
+    stream->over = true;
+    loop_timer_cancel(stream->timer);
+    stream->timer = NULL;
+    socket_close(stream);
+    if (stream->out)
+        http_stream_end(steal_pointer(&stream->out));
+    if (stream->call) {
+        if (stream->err.kind == ERR_NONE)
+            err_set(&stream->err, ERR_UNAVAILABLE, "shutting_down", "the server is going away");
+        call_problem(steal_pointer(&stream->call), &stream->err);
+    }
+    release(stream);
+}
+
+static void on_closed(void *arg) {
+    struct log_stream *stream = arg;
+    stream->closed = true;
+    finish(stream);
+}
+
+/* The reply is over, on any thread. */
+static void on_client_closed(void *arg) {
+    struct log_stream *stream = arg;
+    loop_post(stream->owner->loop, on_closed, stream);
+}
+
+/* --- what is new --- */
+
+/* Where in `text` that what came before ends: the last bytes of it are looked for. A log that has moved on so
+ * far that they are gone is new as a whole. */
+static size_t known_part(const struct log_stream *stream) {
+    enum { ENOUGH = 512 };
+    size_t tail = stream->last_length < ENOUGH ? stream->last_length : ENOUGH;
+    if (!tail)
+        return 0;
+    const char *mark = stream->last + stream->last_length - tail;
+    const char *text = strbuf_str(&stream->text);
+    for (size_t end = stream->text.length; end >= tail; end--)
+        if (memcmp(text + end - tail, mark, tail) == 0)
+            return end;
+    return 0;
+}
+
+static void remember(struct log_stream *stream) {
+    free(stream->last);
+    stream->last_length = stream->text.length;
+    stream->last = mem_dup(strbuf_str(&stream->text), stream->text.length + 1);
+    strbuf_clear(&stream->text);
+}
+
+static void on_follow(void *arg) {
+    struct log_stream *stream = arg;
+    stream->timer = NULL;
+    ask(stream);
+}
+
+static void answer_first(struct log_stream *stream) {
+    struct call *call = steal_pointer(&stream->call);
+    const char *text = strbuf_str(&stream->text);
+    if (!stream->follow) {
+        call_text(call, 200, "text/plain; charset=utf-8", text, stream->text.length);
+        finish(stream);
+        return;
+    }
+    http_add_header(call->request, "Cache-Control", "no-store");
+    http_add_header(call->request, "X-Accel-Buffering", "no");
+    call_account(call, 200);
+    stream->streamed = true;
+    stream->out =
+        http_reply_stream(call->request, 200, "text/plain; charset=utf-8", on_client_closed, stream);
+    http_stream_write(stream->out, text, stream->text.length);
+    remember(stream);
+    stream->timer = loop_timer_add(stream->owner->loop, LOG_FOLLOW_MS, on_follow, stream);
+}
+
+/* The agent's answer is there in whole. */
+static void on_answer(struct log_stream *stream) {
+    loop_timer_cancel(stream->timer);
+    stream->timer = NULL;
+    socket_close(stream);
+    if (stream->call) {
+        answer_first(stream);
+        return;
+    }
+    size_t known = known_part(stream);
+    if (stream->text.length > known &&
+        !http_stream_write(stream->out, stream->text.data + known, stream->text.length - known)) {
+        finish(stream);
+        return;
+    }
+    remember(stream);
+    stream->timer = loop_timer_add(stream->owner->loop, LOG_FOLLOW_MS, on_follow, stream);
+}
+
+/* --- asking --- */
+
+static void on_limit(void *arg) {
+    struct log_stream *stream = arg;
+    stream->timer = NULL;
+    err_set(&stream->err, ERR_UNAVAILABLE, "log_timeout", "the agent did not send the log in time");
+    finish(stream);
+}
+
+static void on_readable(void *arg, uint32_t events) {
+    struct log_stream *stream = arg;
+    char chunk[16 * 1024];
+    ssize_t got;
+    while ((got = recv(stream->socket.fd, chunk, sizeof chunk, 0)) > 0)
+        strbuf_append(&stream->text, chunk, (size_t)got);
+    if (got == 0 || stream->text.overflow || (errno != EAGAIN && errno != EINTR))
+        on_answer(stream);
+}
+
+/* On the loop, after the hub has answered. */
+static void on_opened(void *arg) {
+    struct log_stream *stream = arg;
+    stream->asking = false;
+    if (!stream->has_socket || stream->owner->stopping || stream->over) {
+        finish(stream);
+        return;
+    }
+    stream->timer = loop_timer_add(stream->owner->loop, LOG_READ_MS, on_limit, stream);
+    if (loop_fd_add(stream->owner->loop, stream->socket.fd, EPOLLIN, on_readable, stream, &stream->watch,
+                    &stream->err) < 0)
+        finish(stream);
+}
+
+/* The hub's answer, on its thread. */
+static void on_hub(void *arg, const struct hub_socket *socket, const struct err *err) {
+    struct log_stream *stream = arg;
+    if (socket) {
+        stream->socket = *socket;
+        stream->has_socket = true;
+        strbuf_append(&stream->text, socket->early, socket->early_length);
+    } else {
+        err_copy(&stream->err, err);
+    }
+    loop_post(stream->owner->loop, on_opened, stream);
+}
+
+static void ask(struct log_stream *stream) {
+    if (stream->owner->stopping) {
+        finish(stream);
+        return;
+    }
+    strbuf_clear(&stream->text);
+    stream->asking = true;
+    hub_stream_open(stream->hub, stream->session, stream->agent_id, HUB_STREAM_LOG, on_hub, stream);
+}
+
+static void on_begin(void *arg) {
+    struct log_stream *stream = arg;
+    stream->next = stream->owner->first;
+    if (stream->next)
+        stream->next->previous = stream;
+    stream->owner->first = stream;
+    ask(stream);
+}
+
+void session_logs(struct call *call) {
+    struct err err = {0};
+    struct log_streams *owner = call->api->log_streams;
+    const char *follow = http_query(call->request, "follow");
+    if (follow && !str_eq(follow, "true") && !str_eq(follow, "false")) {
+        err_set_field(&err, ERR_INVALID, "invalid_parameter", "follow", "must be true or false");
+    } else if (!state_table[call->session.state].live) {
+        err_set(&err, ERR_CONFLICT, "session_ended", "the session has ended, and its log with it");
+    } else if (atomic_fetch_add(&owner->count, 1) >= LOG_STREAMS_MAX) {
+        atomic_fetch_sub(&owner->count, 1);
+        err_set(&err, ERR_LIMIT, NULL, "too many logs are being read; try again in a moment");
+    }
+    if (err.kind != ERR_NONE) {
+        call_problem(call, &err);
+        return;
+    }
+    struct log_stream *stream = mem_zalloc(sizeof *stream);
+    stream->owner = owner;
+    stream->hub = call->api->hub;
+    stream->call = call;
+    stream->text = (struct strbuf)STRBUF_MAX(LOG_BYTES_MAX);
+    stream->follow = str_eq(follow, "true");
+    str_copy(stream->session, sizeof stream->session, call->session.name);
+    str_copy(stream->agent_id, sizeof stream->agent_id, call->session.agent_id);
+    call_release_conn(call);
+    http_defer(call->request);
+    loop_post(owner->loop, on_begin, stream);
+}
+
+/* --- the loop --- */
+
+static void *run(void *arg) {
+    struct log_streams *streams = arg;
+    loop_run(streams->loop);
+    return NULL;
+}
+
+int log_streams_create(struct log_streams **ret, struct err *err) {
+    struct log_streams *streams = mem_zalloc(sizeof *streams);
+    if (loop_create(&streams->loop, err) < 0) {
+        free(streams);
+        return -1;
+    }
+    errno = pthread_create(&streams->thread, NULL, run, streams);
+    if (errno) {
+        err_errno(err, "cannot start the thread for logs");
+        log_streams_destroy(streams);
+        return -1;
+    }
+    streams->running = true;
+    *ret = streams;
+    return 0;
+}
+
+static void on_stop(void *arg) {
+    struct log_streams *streams = arg;
+    streams->stopping = true;
+    for (struct log_stream *stream = streams->first, *next; stream; stream = next) {
+        next = stream->next;
+        if (!stream->asking) /* else its answer comes, and ends it */
+            finish(stream);
+    }
+}
+
+void log_streams_stop(struct log_streams *streams) {
+    loop_post(streams->loop, on_stop, streams);
+}
+
+static void on_last(void *arg) {
+    struct log_streams *streams = arg;
+    loop_stop(streams->loop);
+}
+
+void log_streams_destroy(struct log_streams *streams) {
+    if (!streams)
+        return;
+    if (streams->running) {
+        loop_post(streams->loop, on_last, streams);
+        pthread_join(streams->thread, NULL);
+    }
+    loop_destroy(streams->loop);
+    free(streams);
+}

@@ -1,0 +1,95 @@
+/* The handlers of the route table, by file. Each answers its call exactly once (call.h). */
+#ifndef SS_API_RESOURCES_H
+#define SS_API_RESOURCES_H
+
+#include "json/fields.h"
+
+struct call;
+struct json_writer;
+struct user;
+
+/* Bodies: rows and the structs that they fill. */
+struct login_body {
+    char *username, *password, *otp;
+};
+struct refresh_body {
+    char *refresh_token;
+};
+struct change_password_body {
+    char *current_password, *new_password;
+};
+struct resources_body {
+    char *memory, *cpu;
+};
+struct session_body {
+    char *template_name, *user, *idle_timeout, *max_duration;
+    struct resources_body resources;
+    bool persistent_home;
+    struct strv tags;
+    struct json_pairs env;
+};
+struct ticket_body {
+    char *mode;
+};
+struct agent_token_body {
+    char *agent_id;
+};
+struct capacity_body {
+    int64_t max_sessions;
+    json_t *cpu, *memory;
+};
+struct register_body {
+    char *agent_id, *platform, *region;
+    struct capacity_body capacity;
+    struct json_pairs labels;
+    json_t *metadata;
+};
+struct user_body {
+    char *username, *password, *email, *full_name, *role;
+};
+extern const struct json_field login_rows[3], refresh_rows[1], change_password_rows[2], session_rows[8],
+    ticket_rows[1], agent_token_rows[1], register_rows[6], user_rows[5];
+
+/* health.c */
+void health_get(struct call *call);
+void readyz_get(struct call *call);
+void version_get(struct call *call);
+void metrics_get(struct call *call);
+void dashboard_get(struct call *call);
+/* openapi.c */
+void openapi_get(struct call *call);
+/* auth.c */
+void auth_login(struct call *call);
+void auth_refresh(struct call *call);
+void auth_logout(struct call *call);
+void auth_me(struct call *call);
+void auth_change_password(struct call *call);
+/* users.c */
+void user_write_json(const struct user *user, struct json_writer *w); /* as the API shows it */
+void user_create_post(struct call *call);
+void user_list_get(struct call *call);
+/* sessions.c */
+void session_create_post(struct call *call);
+void session_list_get(struct call *call);
+void session_get_one(struct call *call);
+void session_delete(struct call *call);
+/* streams.c */
+void session_ticket_post(struct call *call);
+void session_stream(struct call *call);
+/* templates.c */
+void template_list_get(struct call *call);
+void template_get_one(struct call *call);
+/* agents.c */
+void agent_list_get(struct call *call);
+void agent_get_one(struct call *call);
+void agent_token_post(struct call *call);
+void agent_register_post(struct call *call);
+void agent_connect_get(struct call *call);
+void agent_stream_get(struct call *call);
+/* commands.c */
+void command_list_get(struct call *call);
+void command_get_one(struct call *call);
+/* events.c */
+void events_get(struct call *call);
+
+#endif

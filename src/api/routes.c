@@ -1,0 +1,78 @@
+/* The route table: what there is, who may, and what it takes. docs/api.md and openapi.yaml tell the same
+ * story; tests hold the three together. Within a path, literal parts stand before {parameters}. */
+#include "api/logs.h"
+#include "api/resources.h"
+#include "api/route.h"
+
+#define V1 "/api/v1"
+#define QUERY(...)                                                                                           \
+    (const char *const[]) {                                                                                  \
+        __VA_ARGS__, NULL                                                                                    \
+    }
+
+const struct route route_table[] = {
+    /* --- the process --- */
+    {"getHealth", "GET", "/health", ROUTE_ANYONE, .handler = health_get, .flags = ROUTE_LOG_QUIETLY},
+    {"getReadiness", "GET", "/readyz", ROUTE_ANYONE, .handler = readyz_get, .flags = ROUTE_LOG_QUIETLY},
+    {"getVersion", "GET", "/version", ROUTE_ANYONE, .handler = version_get, .flags = ROUTE_LOG_QUIETLY},
+    {"getMetrics", "GET", "/metrics", ROUTE_ANYONE, .handler = metrics_get, .flags = ROUTE_LOG_QUIETLY},
+    {"getApiVersion", "GET", V1 "/version", ROUTE_ANYONE, .handler = version_get, .flags = ROUTE_LOG_QUIETLY},
+    {"getOpenApi", "GET", "/api/openapi.json", ROUTE_ANYONE, .handler = openapi_get},
+
+    /* --- signing in --- */
+    {"login", "POST", V1 "/auth/login", ROUTE_ANYONE, .handler = auth_login, .flags = ROUTE_SLOW,
+     ROUTE_BODY(login_rows, struct login_body), .body_max = 16 * 1024},
+    {"refresh", "POST", V1 "/auth/refresh", ROUTE_ANYONE, .handler = auth_refresh,
+     ROUTE_BODY(refresh_rows, struct refresh_body), .body_max = 16 * 1024},
+    {"logout", "POST", V1 "/auth/logout", ROUTE_USER, .handler = auth_logout},
+    {"getMe", "GET", V1 "/auth/me", ROUTE_USER, .handler = auth_me},
+    {"changePassword", "POST", V1 "/auth/change-password", ROUTE_USER, .handler = auth_change_password,
+     .flags = ROUTE_SLOW, ROUTE_BODY(change_password_rows, struct change_password_body),
+     .body_max = 16 * 1024},
+
+    /* --- users --- */
+    {"createUser", "POST", V1 "/users", ROUTE_ADMIN, .handler = user_create_post, .flags = ROUTE_SLOW,
+     ROUTE_BODY(user_rows, struct user_body)},
+    {"listUsers", "GET", V1 "/users", ROUTE_ADMIN, .handler = user_list_get,
+     .query = QUERY("limit", "cursor")},
+
+    /* --- sessions --- */
+    {"createSession", "POST", V1 "/sessions", ROUTE_USER, .handler = session_create_post,
+     ROUTE_BODY(session_rows, struct session_body)},
+    {"listSessions", "GET", V1 "/sessions", ROUTE_USER, .handler = session_list_get,
+     .query = QUERY("user", "state", "tag", "limit", "cursor")},
+    {"getSession", "GET", V1 "/sessions/{name}", ROUTE_USER, ROUTE_SESSION, .handler = session_get_one},
+    {"deleteSession", "DELETE", V1 "/sessions/{name}", ROUTE_USER, ROUTE_SESSION, .handler = session_delete},
+    {"createTicket", "POST", V1 "/sessions/{name}/tickets", ROUTE_USER, ROUTE_SESSION,
+     .handler = session_ticket_post, .flags = ROUTE_BODY_OPTIONAL,
+     ROUTE_BODY(ticket_rows, struct ticket_body)},
+    {"openStream", "GET", V1 "/sessions/{name}/stream", ROUTE_TICKET, .handler = session_stream,
+     .query = QUERY("ticket")},
+    {"getSessionLogs", "GET", V1 "/sessions/{name}/logs", ROUTE_USER, ROUTE_SESSION, .handler = session_logs,
+     .query = QUERY("follow")},
+
+    /* --- templates --- */
+    {"listTemplates", "GET", V1 "/templates", ROUTE_USER, .handler = template_list_get,
+     .query = QUERY("category", "search", "limit", "cursor")},
+    {"getTemplate", "GET", V1 "/templates/{name}", ROUTE_USER, .handler = template_get_one},
+
+    /* --- agents and their commands --- */
+    {"createAgentToken", "POST", V1 "/admin/agent-tokens", ROUTE_ADMIN, .handler = agent_token_post,
+     .flags = ROUTE_BODY_OPTIONAL, ROUTE_BODY(agent_token_rows, struct agent_token_body)},
+    {"registerAgent", "POST", V1 "/agents/register", ROUTE_AGENT, .handler = agent_register_post,
+     ROUTE_BODY(register_rows, struct register_body), .body_max = 256 * 1024},
+    {"connectAgent", "GET", V1 "/agents/connect", ROUTE_AGENT, .handler = agent_connect_get,
+     .query = QUERY("agent_id")},
+    {"openAgentStream", "GET", V1 "/agents/streams/{streamId}", ROUTE_AGENT, .handler = agent_stream_get},
+    {"listAgents", "GET", V1 "/agents", ROUTE_OPERATOR, .handler = agent_list_get,
+     .query = QUERY("limit", "cursor")},
+    {"getAgent", "GET", V1 "/agents/{agentId}", ROUTE_OPERATOR, .handler = agent_get_one},
+    {"listCommands", "GET", V1 "/commands", ROUTE_OPERATOR, .handler = command_list_get,
+     .query = QUERY("agent", "session", "status", "limit", "cursor")},
+    {"getCommand", "GET", V1 "/commands/{commandId}", ROUTE_OPERATOR, .handler = command_get_one},
+
+    /* --- watching --- */
+    {"watchEvents", "GET", V1 "/events", ROUTE_USER, .handler = events_get},
+    {"getDashboard", "GET", V1 "/dashboard", ROUTE_OPERATOR, .handler = dashboard_get},
+};
+const size_t route_count = sizeof route_table / sizeof route_table[0];
