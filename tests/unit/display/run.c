@@ -31,6 +31,13 @@ void run_set_program(const char *path) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+const char *run_program_name(void) {
+    static char name[16];
+    const char *slash = strrchr(program, '/');
+    str_copy(name, sizeof name, slash ? slash + 1 : program);
+    return name;
+}
+
 /* --- life --- */
 
 static int make_listener(const char *path) {
@@ -245,8 +252,12 @@ int run_upgrade(struct run *run, const char *path, const char *protocol, const c
 
 /* --- its state --- */
 
+int run_try_listen(struct run *run) {
+    return run_upgrade(run, "/status", "streamspace-status", "", NULL);
+}
+
 int run_listen(struct run *run) {
-    int fd = run_upgrade(run, "/status", "streamspace-status", "", NULL);
+    int fd = run_try_listen(run);
     assert_true(fd >= 0);
     return fd;
 }

@@ -29,6 +29,8 @@ struct run_options {
 
 /* The program under test, from the test's command line. */
 void run_set_program(const char *path);
+/* Its name, as the kernel keeps it. */
+const char *run_program_name(void);
 
 void run_start(struct run *run, const struct run_options *options);
 /* Waits for its end; returns the wait status. Fails when anything is left: processes, sockets, directories.
@@ -49,6 +51,8 @@ bool run_read(int fd, void *data, size_t length);
 
 /* A connection to /status. */
 int run_listen(struct run *run);
+/* The same, -1 when the display ends before it answers. */
+int run_try_listen(struct run *run);
 /* The next line of it; NULL at its end. Owned. */
 json_t *run_next_state(int status);
 /* Reads lines until this state; owned. Fails when it ends without. */

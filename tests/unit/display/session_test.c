@@ -585,6 +585,56 @@ static void test_flood(void **state) {
     run_stop(&run);
 }
 
+/* Process 1 of a pid namespace of its own, as in a sandbox. */
+static void test_process_1(void **state) {
+    /* No user namespace is needed for root; whoever else runs the tests may be refused one. */
+    static const char *const as_root[] = {"unshare",
+                                          "--pid",
+                                          "--mount",
+                                          "--mount-proc",
+                                          "--fork",
+                                          "--kill-child",
+                                          "sh",
+                                          "-c",
+                                          "mount -t tmpfs -o mode=1777 tmpfs /tmp && exec \"$0\" \"$@\"",
+                                          NULL};
+    static const char *const as_user[] = {"unshare",
+                                          "--user",
+                                          "--map-root-user",
+                                          "--pid",
+                                          "--mount",
+                                          "--mount-proc",
+                                          "--fork",
+                                          "--kill-child",
+                                          "sh",
+                                          "-c",
+                                          "mount -t tmpfs -o mode=1777 tmpfs /tmp && exec \"$0\" \"$@\"",
+                                          NULL};
+    struct run run;
+    struct run_options options = {
+        .command =
+            "[\"sh\",\"-c\",\"echo parent $PPID on $DISPLAY; (setsid sleep 0.1 &); setsid sleep 1000 & "
+            "trap '' TERM; sleep 1000\"]",
+        .more = PLAIN,
+        .prefix = geteuid() == 0 ? as_root : as_user};
+    run_start(&run, &options);
+    int status = run_try_listen(&run);
+    if (status < 0) {
+        print_message("no namespaces here\n");
+        run_abandon();
+        skip();
+    }
+    json_t *object = run_await_state(status, "running");
+    assert_in_range(pid_of(object), 2, 10);
+    json_decref(object);
+    run_await_log(&run, "app: parent 1 on :0\n");
+    pid_t inner = run_find(&run, run_program_name(), RUN_LIMIT_MS);
+    assert_true(inner > 0);
+    kill(inner, SIGTERM);
+    run_expect_end(status, false, "stopped");
+    expect_exit(&run, 0);
+}
+
 #define LISTENERS 20
 
 static void test_many_listeners(void **state) {
@@ -634,6 +684,7 @@ int main(int argc, char **argv) {
         session_test(test_daemonised_application),
         session_test(test_helper_left_behind),
         session_test(test_orphans_are_reaped),
+        session_test(test_process_1),
         session_test(test_flood),
         session_test(test_many_listeners),
     };
