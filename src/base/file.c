@@ -104,17 +104,53 @@ int dir_make(const char *path, mode_t mode, struct err *err) {
     return 0;
 }
 
-#define DIR_DEPTH_MAX 128
+#define DIR_DEPTH_MAX 100 /* descriptors held at once */
+
+/* What one removal carries along. */
+struct removal {
+    int top; /* the directory to be emptied */
+    dev_t device;
+    unsigned moved; /* directories that were too deep and now lie in `top` */
+};
+
+static int empty_directory(struct removal *removal, int fd, int depth);
+
+/* Opens a directory that is to be emptied; one that its owner closed to himself is opened up first. */
+static int open_to_empty(int parent, const char *name) {
+    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(parent, name, flags);
+    if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
+        fd = openat(parent, name, flags);
+    struct stat status;
+    if (fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & 0700) != 0700)
+        fchmod(fd, 0700); /* not ours: then the removals fail and say so */
+    return fd;
+}
+
+/* Removes one directory; one that lies too deep is moved up instead, and comes under the hand again from
+ * there. */
+static int remove_subdirectory(struct removal *removal, int parent, const char *name, int depth) {
+    if (depth >= DIR_DEPTH_MAX) {
+        char up[64];
+        snprintf(up, sizeof up, ".removed-%d-%u", (int)getpid(), removal->moved++);
+        if (renameat(parent, name, removal->top, up) == 0)
+            return 0;
+        /* Its entry ".." is written to, which its owner may have forbidden himself. */
+        return fchmodat(parent, name, 0700, 0) < 0 ? -1 : renameat(parent, name, removal->top, up);
+    }
+    int child = open_to_empty(parent, name);
+    if (child < 0)
+        return -1;
+    if (empty_directory(removal, child, depth + 1) < 0)
+        return -1;
+    return unlinkat(parent, name, AT_REMOVEDIR);
+}
 
 /* Empties the directory `fd` (taken over). */
-static int empty_directory(int fd, dev_t device, int depth) {
+static int empty_directory(struct removal *removal, int fd, int depth) {
     _cleanup_closedir_ DIR *dir = fdopendir(fd);
     if (!dir) {
         close_fd(fd);
-        return -1;
-    }
-    if (depth > DIR_DEPTH_MAX) {
-        errno = ELOOP;
         return -1;
     }
     int result = 0;
@@ -128,32 +164,31 @@ static int empty_directory(int fd, dev_t device, int depth) {
         if (!S_ISDIR(status.st_mode)) {
             if (unlinkat(fd, entry->d_name, 0) < 0 && errno != ENOENT)
                 result = -1;
-            continue;
-        }
-        if (status.st_dev != device) {
+        } else if (status.st_dev != removal->device) {
             errno = EXDEV;
             result = -1;
-            continue;
-        }
-        int child = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (child < 0 || empty_directory(child, device, depth + 1) < 0 ||
-            unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0)
+        } else if (remove_subdirectory(removal, fd, entry->d_name, depth) < 0) {
             result = -1;
+        }
     }
     return result;
 }
 
 int dir_remove(const char *path, struct err *err) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    _cleanup_close_ int top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top < 0)
         return errno == ENOENT ? 0 : err_errno(err, "cannot open %s", path);
     struct stat status;
-    if (fstat(fd, &status) < 0) {
-        close_fd(fd);
+    if (fstat(top, &status) < 0)
         return err_errno(err, "cannot stat %s", path);
-    }
-    if (empty_directory(fd, status.st_dev, 0) < 0)
-        return err_errno(err, "cannot empty %s", path);
+    struct removal removal = {.top = top, .device = status.st_dev};
+    unsigned moved;
+    do { /* each round takes DIR_DEPTH_MAX levels off what is too deep */
+        moved = removal.moved;
+        int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || empty_directory(&removal, fd, 0) < 0)
+            return err_errno(err, "cannot empty %s", path);
+    } while (removal.moved != moved);
     if (rmdir(path) < 0 && errno != ENOENT)
         return err_errno(err, "cannot remove %s", path);
     return 0;

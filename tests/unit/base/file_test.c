@@ -50,6 +50,24 @@ static void remove_does_not_follow_links(void **state) {
     assert_int_equal(dir_remove(top, NULL), 0);
 }
 
+static void remove_takes_what_is_hard_to_remove(void **state) {
+    _cleanup_free_ char *top = str_format("%s/hard", directory);
+    assert_int_equal(mkdir(top, 0700), 0);
+    _cleanup_close_ int at = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int depth = 0; depth < 1000; depth++) { /* deeper than descriptors and paths go */
+        assert_int_equal(mkdirat(at, "d", 0700), 0);
+        assert_int_equal(mkdirat(at, "closed", depth % 2 ? 0 : 0500), 0);
+        int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(next >= 0);
+        close(at);
+        at = next;
+    }
+    struct err err = {0};
+    if (dir_remove(top, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_false(path_exists(top));
+}
+
 static void programs_are_found_on_the_path(void **state) {
     _cleanup_free_ char *path = NULL;
     assert_true(program_find("sh", &path));
@@ -62,6 +80,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(write_and_read_back),
         cmocka_unit_test(remove_does_not_follow_links),
+        cmocka_unit_test(remove_takes_what_is_hard_to_remove),
         cmocka_unit_test(programs_are_found_on_the_path),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
