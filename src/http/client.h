@@ -32,12 +32,21 @@ void http_client_response_finish(struct http_client_response *response);
 /* The value of a response header (lower-case name), borrowed, or NULL. */
 const char *http_client_header(const struct http_client_response *response, const char *name);
 
-/* Sends one request. 0 with any status that the server gave; ERR_UNAVAILABLE when it could not be reached. */
+/* Sends one request. 0 with any status that the server gave, redirects included (they are not followed).
+ * ERR_UNAVAILABLE when it could not be reached (code "timeout", "tls" or the kind's own), ERR_TOO_LARGE when
+ * the body is longer than response_max, ERR_INVALID for a malformed URL or header. The response is empty on
+ * failure. */
 int http_client_request(const struct http_client_request *request, struct http_client_response *response,
                         struct err *err);
 
+/* The kind of error that a status stands for (the opposite of err_http_status): 404 → ERR_NOT_FOUND …, other
+ * 4xx ERR_INVALID, 502 to 504 ERR_UNAVAILABLE, other 5xx ERR_INTERNAL, anything else ERR_NONE. */
+enum err_kind http_client_status_kind(int status);
+
 /* Streams the body of a GET to `fn` as it comes (log follow, server-sent events) until it ends, fn returns
- * false, or `timeout_ms` pass without a byte (0: no limit). The status is given before the first byte. */
+ * false (that is success), or `timeout_ms` pass without a byte (ERR_UNAVAILABLE "timeout"; 0: no limit; 10 s
+ * for connecting in any case). fn is called once with length 0 as soon as the status is known, and again
+ * about every second of silence, so that it can end the stream. */
 typedef bool (*http_client_data_fn)(void *arg, int status, const char *data, size_t length);
 int http_client_stream(const struct http_client_request *request, http_client_data_fn fn, void *arg,
                        struct err *err);
@@ -59,7 +68,8 @@ bool http_connection_is_plain(const struct http_connection *connection);
 ssize_t http_connection_read(struct http_connection *connection, void *data, size_t length);
 ssize_t http_connection_write(struct http_connection *connection, const void *data, size_t length);
 /* For plain connections: bytes that came behind the 101's head and were not read yet are copied to *ret
- * (owned, *ret_length bytes), then the descriptor is given away and the object freed. */
+ * (owned, *ret_length bytes; NULL and 0 when there are none), then the descriptor is given away (returned,
+ * non-blocking, close-on-exec) and the object freed. -1 for TLS ones, which stay as they are. */
 int http_connection_release(struct http_connection *connection, void **ret, size_t *ret_length);
 void http_connection_close(struct http_connection *connection); /* accepts NULL */
 

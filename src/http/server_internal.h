@@ -133,7 +133,4 @@ void watch_stream(struct http_server *server, const struct http_peer *peer, bool
 void peer_expect(struct http_peer *peer); /* something must come within idle_seconds */
 void peer_shutdown(struct http_server *server, uint64_t peer_id); /* under server->lock */
 
-/* websocket.c: base64(SHA-1(key + GUID)), RFC 6455 section 4.2.2; `accept` has 29 bytes */
-void websocket_accept_value(const char *key, char *accept);
-
 #endif

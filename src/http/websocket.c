@@ -1,6 +1,7 @@
-#include "http/server_internal.h"
+#include "http/websocket.h"
 
-#include "base/cleanup.h"
+#include "base/str.h"
+#include "http/server.h"
 
 #include <sodium.h>
 #include <strings.h>
@@ -72,7 +73,7 @@ void websocket_accept_value(const char *key, char *accept) {
     strbuf_puts(&joined, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     uint8_t digest[SHA1_BYTES];
     sha1_short(text, joined.length, digest);
-    sodium_bin2base64(accept, 29, digest, sizeof digest, sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(accept, WEBSOCKET_ACCEPT_SIZE, digest, sizeof digest, sodium_base64_VARIANT_ORIGINAL);
 }
 
 /* True when a comma-separated header has this word, whatever its case (RFC 9110 section 5.6.1). */

@@ -17,7 +17,7 @@ struct fixture {
     pthread_t thread;
     bool thread_started;
     atomic_uint handled, closed, users_freed;
-    struct http_request *kept;
+    struct http_request *_Atomic kept;
     struct http_stream *_Atomic stream;
 };
 
@@ -61,16 +61,16 @@ static void handle(void *arg, struct http_request *request) {
     const char *path = http_path(request);
     http_set_user(request, f, free_user);
     if (str_eq(path, "/later")) {
-        f->kept = request;
         http_defer(request);
+        f->kept = request;
         assert_int_equal(pthread_create(&f->thread, NULL, answer_kept, f), 0);
         f->thread_started = true;
     } else if (str_eq(path, "/now-but-deferred")) {
         http_defer(request);
         reply_text(request, "early");
     } else if (str_eq(path, "/never")) {
-        f->kept = request;
         http_defer(request);
+        f->kept = request;
     } else if (str_eq(path, "/stream")) {
         http_add_header(request, "Cache-Control", "no-store");
         struct http_stream *stream = http_reply_stream(request, 200, "text/event-stream", stream_closed, f);
@@ -232,13 +232,17 @@ static void rubbish_does_no_harm(void **state) {
         "GET / HTTP/9.9\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\nNo colon here\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"};
-    struct fixture *f = start(NULL);
+    struct fixture dummy;
+    struct http_server_options options = options_of(&dummy);
+    options.idle_seconds = 2; /* blank lines are waited on */
+    struct fixture *f = start(&options);
     for (size_t i = 0; i < ARRAY_SIZE(rubbish); i++) {
         int fd = wire_connect(f->port);
         wire_puts(fd, rubbish[i]);
         shutdown(fd, SHUT_WR);
         _cleanup_strbuf_ struct strbuf answer = STRBUF_MAX(65536);
-        assert_true(wire_until(fd, &answer, NULL));
+        if (!wire_until(fd, &answer, NULL))
+            fail_msg("no end after %s: %s", rubbish[i], strbuf_str(&answer));
         assert_lacks(strbuf_str(&answer), "HTTP/1.1 200");
         close(fd);
     }
