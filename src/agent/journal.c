@@ -160,6 +160,7 @@ static void expire(struct journal *journal) {
 
 static void replay(struct journal *journal, struct journal_entry *entry) {
     struct journal_entry *known = journal_find(journal, entry->id, entry->attempt);
+    entry->replayed = entry->state != JOURNAL_ACCEPTED;
     if (!known && entry->state != JOURNAL_FORGOTTEN) {
         index_add(journal, entry);
         return;
@@ -170,6 +171,7 @@ static void replay(struct journal *journal, struct journal_entry *entry) {
         known->state = entry->state;
         known->at_ms = entry->at_ms;
         known->retryable = entry->retryable;
+        known->replayed = entry->replayed;
         if (entry->state != JOURNAL_ACCEPTED) {
             journal->finished++;
             free(known->payload);

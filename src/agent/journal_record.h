@@ -29,7 +29,11 @@ struct journal_entry {
     char *result;        /* JSON text, or NULL */
     char *error;         /* or NULL */
     bool retryable;
-    unsigned version;                                /* the journal's: which of its records is the last one */
+    /* The supervisor's, in memory only. */
+    int64_t sent_ms;  /* clock_ms() when its outcome was last sent; 0: not by this process */
+    bool replayed;    /* finished by an earlier process: it is not known whether the outcome was sent */
+    bool settled;     /* the control plane surely has the outcome */
+    unsigned version; /* the journal's: which of its records is the last one */
     struct journal_entry *previous, *next, *chained; /* the journal's: order, hash chain */
 };
 

@@ -104,6 +104,9 @@ struct runtime_ops {
     /* True when this machine can run the template; else `reason` says what to install (SESSION_REASON_MAX
      * bytes). `network` is the template's ("none", "outbound"), or NULL for none. */
     bool (*can_run)(struct runtime *runtime, const char *const *command, const char *network, char *reason);
+    /* Optional, from any thread, must not wait: a start of this session that is under way gives up soon
+     * (ERR_UNAVAILABLE), because a stop is waiting behind it. NULL: the stop waits for the start. */
+    void (*cancel)(struct runtime *runtime, const char *session_id);
     void (*destroy)(struct runtime *runtime); /* leaves the sessions running */
 };
 
