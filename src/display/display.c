@@ -19,6 +19,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The sanitizers' leak check reads the process's own memory as a debugger does. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
 /* How long the end is kept for those who want to read it. */
 #define LINGER_UNHEARD_MS 5000 /* nobody has listened yet: whoever started us may be about to */
 #define LINGER_HEARD_MS 1000   /* for those who listen to take it and hang up */
@@ -112,9 +121,8 @@ static void set_up_process(void) {
     mallopt(M_ARENA_MAX, 1);
     if (getpid() != 1)
         prctl(PR_SET_CHILD_SUBREAPER, 1);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(STREAMSPACE_SANITIZED)
-    /* The application runs as the same user and must not read the token in our memory. (The leak checker
-     * would have to.) */
+#ifndef SANITIZED
+    /* The application runs as the same user and must not read the token in our memory. */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
 }

@@ -38,7 +38,7 @@ static void test_hostile_stat_lines(void **state) {
                                         "42",
                                         "42 (",
                                         "42 )x(",
-                                        "x (a) S 7" REST,
+                                        ("x (a) S 7" REST),
                                         "42 (a) S",
                                         "42 (a) S x",
                                         "42 (a) S 7 1 2",
