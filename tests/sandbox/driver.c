@@ -18,10 +18,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define LINE_MAX_BYTES (256 * 1024)
 #define WORDS_MAX 64
 
 static struct runtime *runtime;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+static unsigned calls; /* being made */
 
 static void print(json_t *object) {
     char *text = json_dumps(object, JSON_COMPACT);
@@ -202,7 +204,21 @@ static void *run_call(void *arg) {
     }
     print(answer);
     json_decref(call);
+    pthread_mutex_lock(&mutex);
+    calls--;
+    pthread_cond_signal(&idle);
+    pthread_mutex_unlock(&mutex);
     return NULL;
+}
+
+static void begin_call(json_t *call) {
+    pthread_t thread;
+    pthread_mutex_lock(&mutex);
+    calls++;
+    pthread_mutex_unlock(&mutex);
+    if (pthread_create(&thread, NULL, run_call, call) != 0)
+        abort();
+    pthread_detach(thread);
 }
 
 int main(int argc, char **argv) {
@@ -221,18 +237,18 @@ int main(int argc, char **argv) {
         return 1;
     }
     print(json_pack("{s:s}", "event", "ready"));
-    pthread_t threads[1024];
-    size_t count = 0;
     char *line = NULL;
     size_t size = 0;
-    while (getline(&line, &size, stdin) > 0 && count < ARRAY_SIZE(threads)) {
+    while (getline(&line, &size, stdin) > 0) {
         json_t *call = json_loads(line, 0, NULL);
-        if (call && pthread_create(&threads[count], NULL, run_call, call) == 0)
-            count++;
+        if (call)
+            begin_call(call);
     }
     free(line);
-    for (size_t i = 0; i < count; i++)
-        pthread_join(threads[i], NULL);
+    pthread_mutex_lock(&mutex);
+    while (calls > 0)
+        pthread_cond_wait(&idle, &mutex);
+    pthread_mutex_unlock(&mutex);
     runtime->ops->destroy(runtime);
     return 0;
 }

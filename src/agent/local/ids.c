@@ -44,11 +44,11 @@ static bool parse_entry(char *line, struct entry *ret) {
     return true;
 }
 
-static int open_locked(const char *path, int operation, int *ret, struct err *err) {
+static int open_locked(const char *path, int *ret, struct err *err) {
     _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_errno(err, "cannot open %s", path);
-    if (flock(fd, operation) < 0)
+    if (flock(fd, LOCK_EX) < 0) /* held by others for the time of one small write */
         return err_errno(err, "cannot lock %s", path);
     *ret = steal_fd(&fd);
     return 0;
@@ -100,21 +100,31 @@ static int assign_range(const char *path, const char *agent_id, const char *stat
     return file_write_atomic(path, kept.data, kept.length, 0600, err);
 }
 
+/* A lock of this process alone (fcntl): one that children inherit would outlive a killed agent in those that
+ * it was about to start. */
+static int lock_agent(struct ids *ids, const char *directory, const char *agent_id, struct err *err) {
+    _cleanup_free_ char *path = str_format("%s/%s.lock", directory, agent_id);
+    ids->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (ids->lock < 0)
+        return err_errno(err, "cannot open %s", path);
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(ids->lock, F_SETLK, &whole) == 0)
+        return 0;
+    if (errno == EACCES || errno == EAGAIN)
+        return err_set(err, ERR_CONFLICT, NULL, "another agent with the id %s runs on this machine",
+                       agent_id);
+    return err_errno(err, "cannot lock %s", path);
+}
+
 static int open_registry(struct ids *ids, const char *agent_id, const char *state_dir, const char *directory,
                          struct err *err) {
     if (dir_make(directory, 0700, err) < 0)
         return -1;
-    _cleanup_free_ char *mine = str_format("%s/%s.lock", directory, agent_id);
-    struct err locked = {0};
-    if (open_locked(mine, LOCK_EX | LOCK_NB, &ids->lock, &locked) < 0) {
-        err_copy(err, &locked);
-        if (locked.sys == EWOULDBLOCK)
-            err_set(err, ERR_CONFLICT, NULL, "another agent with the id %s runs on this machine", agent_id);
+    if (lock_agent(ids, directory, agent_id, err) < 0)
         return -1;
-    }
     _cleanup_free_ char *guard = str_format("%s/lock", directory);
     _cleanup_close_ int fd = -1;
-    if (open_locked(guard, LOCK_EX, &fd, err) < 0)
+    if (open_locked(guard, &fd, err) < 0)
         return -1;
     _cleanup_free_ char *path = str_format("%s/registry", directory);
     uint32_t base = 0;

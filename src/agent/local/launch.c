@@ -1,5 +1,6 @@
 #include "agent/local/launch.h"
 
+#include "agent/local/forked.h"
 #include "agent/local/launch_child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -94,18 +95,6 @@ static void give_descriptors(struct launch_child *child, const struct ends *ends
         child->given[SANDBOX_FD_FILES + i] = ends->files[i];
 }
 
-/* Forks with all signals blocked, so that no handler of the agent runs in the child. */
-static pid_t fork_child(const struct launch_child *child) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
-    if (pid == 0)
-        launch_child_run(child);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return pid;
-}
-
 int launch_fork(struct launch *launch, const struct launch_request *request, struct err *err) {
     struct ends ends = {.control = -1, .info = -1, .config = -1, .filter = -1};
     for (int i = 0; i < SANDBOX_FILES_MAX; i++)
@@ -134,7 +123,9 @@ int launch_fork(struct launch *launch, const struct launch_request *request, str
                                  .network_script = request->network_script->data,
                                  .network_script_length = request->network_script->length};
     give_descriptors(&child, &ends);
-    launch->pid = fork_child(&child);
+    launch->pid = fork_quietly();
+    if (launch->pid == 0)
+        launch_child_run(&child);
     ends_close(&ends);
     if (launch->pid < 0)
         return err_errno(err, "cannot fork");

@@ -1,19 +1,17 @@
 #include "agent/local/launch_child.h"
 
+#include "agent/local/forked.h"
 #include "agent/local/net_rules.h"
 #include "base/cleanup.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
-#include <signal.h>
 #include <stddef.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 
 #define PORT_BACKLOG 64
@@ -103,12 +101,9 @@ static void make_places(const struct launch_child *child) {
         bind_place(child, home, PLACE_HOME, LAUNCH_HOME);
 }
 
-/* From root to the session's user id, for good. The raw calls: those of the library would signal threads that
- * a forked child does not have. */
+/* From root to the session's user id, for good. */
 static void change_identity(const struct launch_child *child) {
-    if (syscall(SYS_setgroups, 0, NULL) < 0 ||
-        syscall(SYS_setresgid, child->uid, child->uid, child->uid) < 0 ||
-        syscall(SYS_setresuid, child->uid, child->uid, child->uid) < 0)
+    if (forked_become(child->uid) < 0)
         fail(child, LAUNCH_IDENTITY);
     /* The change made our files in /proc root's; they are needed for the user namespace. */
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
@@ -175,20 +170,13 @@ static void wait_for_go(const struct launch_child *child) {
         _exit(127);
 }
 
-static void reset_signals(void) {
-    struct sigaction plain = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &plain, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 noreturn void launch_child_run(const struct launch_child *given) {
     struct launch_child copy = *given;
     const struct launch_child *child = &copy;
-    reset_signals();
-    setsid(); /* a Ctrl-C at the agent's terminal is not for sessions */
+    int keep[ARRAY_SIZE(child->given) + 1];
+    memcpy(keep, child->given, sizeof child->given);
+    keep[ARRAY_SIZE(child->given)] = child->control;
+    forked_begin(keep, ARRAY_SIZE(keep));
     umask(022);
     wait_for_go(child);
     if (child->separate) {

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #define LOG_READ_MAX (4 * 1024 * 1024)
@@ -18,8 +19,10 @@ char *local_home_path(const struct local *local, const char *home) {
 }
 
 int local_open_status(const struct session *session, int64_t deadline_ms, struct err *err) {
-    struct port port = {
-        .run_fd = session->run_fd, .uid = session->record.uid, .token = session->record.token};
+    struct port port = {.run_fd = session->run_fd,
+                        .uid = session->record.uid,
+                        .token = session->record.token,
+                        .cancel = session->cancel};
     int fd;
     return port_open(&port, "/status", "streamspace-status", deadline_ms, &fd, err) < 0 ? -1 : fd;
 }
@@ -109,8 +112,10 @@ int local_open_stream(struct runtime *runtime, const char *session_id, int64_t d
     struct session *session = running_session(local, session_id, err);
     if (!session)
         return -1;
-    struct port port = {
-        .run_fd = session->run_fd, .uid = session->record.uid, .token = session->record.token};
+    struct port port = {.run_fd = session->run_fd,
+                        .uid = session->record.uid,
+                        .token = session->record.token,
+                        .cancel = session->cancel};
     int result = port_open(&port, "/stream", "streamspace-stream", deadline_ms, ret_fd, err);
     session_unref(&local->sessions, session);
     return result;
@@ -155,6 +160,14 @@ int local_logs(struct runtime *runtime, const char *session_id, size_t max, char
     *ret = text;
     *ret_length = length;
     return 0;
+}
+
+static void cancel(struct runtime *runtime, const char *session_id) {
+    struct local *local = (struct local *)runtime;
+    struct session *session = session_find(&local->sessions, session_id);
+    if (session && session_state_get(&local->sessions, session) == SESSION_MAKING)
+        eventfd_write(session->cancel, 1);
+    session_unref(&local->sessions, session);
 }
 
 static int usage(struct runtime *runtime, const char *session_id, struct runtime_usage *ret,
@@ -247,6 +260,7 @@ static const struct runtime_ops ops = {
     .logs = local_logs,
     .usage = usage,
     .can_run = local_can_run,
+    .cancel = cancel,
     .destroy = destroy,
 };
 

@@ -1,5 +1,6 @@
 #include "agent/local/net_rules.h"
 
+#include "agent/local/forked.h"
 #include "base/cleanup.h"
 
 #include <arpa/inet.h>
@@ -9,7 +10,6 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -217,17 +217,13 @@ int net_apply(const void *script, size_t length) {
 }
 
 int net_apply_in(int user_namespace, int net_namespace, const struct strbuf *script, struct err *err) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t child = fork();
+    pid_t child = fork_quietly();
     if (child == 0) {
         /* For root the first is a loss of rights, which is as well; for others it is what gives them. */
         if (setns(user_namespace, CLONE_NEWUSER) < 0 || setns(net_namespace, CLONE_NEWNET) < 0)
             _exit(errno & 0x7f);
         _exit(net_apply(script->data, script->length) & 0x7f);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (child < 0)
         return err_errno(err, "cannot fork");
     int status; /* a handful of system calls that cannot block: no limit is needed */

@@ -1,14 +1,13 @@
 #include "agent/local/pasta.h"
 
+#include "agent/local/forked.h"
 #include "agent/local/net_rules.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/str.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdnoreturn.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -43,21 +42,14 @@ static int make_device(const struct child *child) {
 }
 
 static noreturn void run(const struct child *child) {
-    struct sigaction plain = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &plain, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
+    int keep[] = {child->go, child->output};
+    forked_begin(keep, ARRAY_SIZE(keep));
     char word;
     if (read(child->go, &word, 1) != 1) /* the agent is gone, or could not put us where we belong */
         _exit(126);
     if (child->own_device)
         (void)!make_device(child); /* if not, pasta says what it misses */
-    if (child->separate && (syscall(SYS_setgroups, 0, NULL) < 0 ||
-                            syscall(SYS_setresgid, child->uid, child->uid, child->uid) < 0 ||
-                            syscall(SYS_setresuid, child->uid, child->uid, child->uid) < 0))
+    if (child->separate && forked_become(child->uid) < 0)
         _exit(126);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(child->output, 2) < 0)
@@ -117,15 +109,9 @@ int pasta_start(struct pasta *pasta, const struct pasta_request *request, struct
                           .own_device = needs_device(request),
                           .go = go_read,
                           .output = pasta->output};
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(go_write); /* or the read would never see its end */
+    pid_t pid = fork_quietly();
+    if (pid == 0)
         run(&child);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid < 0)
         return err_errno(err, "cannot fork");
     pasta->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -11,13 +11,15 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-static int wait_for(int fd, short events, int64_t deadline_ms, struct err *err) {
-    struct pollfd entry = {.fd = fd, .events = events};
+static int wait_for_answer(int fd, int cancel, int64_t deadline_ms, struct err *err) {
+    struct pollfd entries[] = {{.fd = fd, .events = POLLIN}, {.fd = cancel, .events = POLLIN}};
     int ready;
-    while ((ready = poll(&entry, 1, deadline_left(deadline_ms))) < 0 && errno == EINTR)
+    while ((ready = poll(entries, 2, deadline_left(deadline_ms))) < 0 && errno == EINTR)
         ;
     if (ready < 0)
         return err_errno(err, "cannot wait for the display");
+    if (entries[1].revents)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "given up");
     return ready > 0 ? 0 : err_set(err, ERR_UNAVAILABLE, NULL, "the display does not answer");
 }
 
@@ -26,7 +28,7 @@ static int connect_port(const struct port *port, int *ret, struct err *err) {
     _cleanup_close_ int place = openat(port->run_fd, PORT_SOCKET, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat status;
     if (place < 0 || fstat(place, &status) < 0)
-        return err_errno(err, "the session has no port");
+        return err_set(err, ERR_UNAVAILABLE, NULL, "the session has no port");
     if (!S_ISSOCK(status.st_mode))
         return err_set(err, ERR_DENIED, NULL, "the session's port is not a socket");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -52,10 +54,10 @@ static int connect_port(const struct port *port, int *ret, struct err *err) {
 
 /* Reads up to and with the empty line, not a byte more: raw bytes may follow at once. Every look must show
  * more than the one before, or one byte is waited for. */
-static int read_head(int fd, char *head, int64_t deadline_ms, struct err *err) {
+static int read_head(int fd, int cancel, char *head, int64_t deadline_ms, struct err *err) {
     size_t have = 0;
     while (have < PORT_ANSWER_MAX - 1) {
-        if (wait_for(fd, POLLIN, deadline_ms, err) < 0)
+        if (wait_for_answer(fd, cancel, deadline_ms, err) < 0)
             return -1;
         ssize_t seen = recv(fd, head + have, PORT_ANSWER_MAX - 1 - have, MSG_PEEK);
         if (seen < 0 && (errno == EAGAIN || errno == EINTR))
@@ -91,7 +93,7 @@ static int ask(int fd, const struct port *port, const char *path, const char *pr
     if (sent != length) /* a fresh socket takes this much at once */
         return err_errno(err, "the display cannot be asked");
     char head[PORT_ANSWER_MAX];
-    if (read_head(fd, head, deadline_ms, err) < 0)
+    if (read_head(fd, port->cancel, head, deadline_ms, err) < 0)
         return -1;
     if (str_starts(head, "HTTP/1.1 101 "))
         return 0;

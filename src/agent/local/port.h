@@ -18,6 +18,7 @@ struct port {
     int run_fd; /* the session's private directory, borrowed */
     uid_t uid;  /* who must serve it */
     const char *token;
+    int cancel; /* a descriptor that becomes readable when the attempt shall be given up, or -1 */
 };
 
 /* Connects and upgrades to `protocol` ("streamspace-stream", "streamspace-status") at `path`. *ret_fd is a

@@ -12,25 +12,19 @@
 /* What of /etc programs need and anybody may read. Everything else (accounts, keys, services) stays outside.
  */
 static const char *const etc_parts[] = {
-    "ImageMagick-6",
     "X11",
     "alternatives",
     "bash.bashrc",
-    "ca-certificates",
-    "ca-certificates.conf",
     "chromium",
     "chromium.d",
     "dconf",
-    "debian_version",
     "default/locale",
     "firefox-esr",
     "fonts",
-    "gai.conf",
     "glvnd",
     "gtk-2.0",
     "gtk-3.0",
     "gtk-4.0",
-    "host.conf",
     "inputrc",
     "java-17-openjdk",
     "ld.so.cache",
@@ -40,29 +34,22 @@ static const char *const etc_parts[] = {
     "locale.alias",
     "localtime",
     "magic",
-    "magic.mime",
     "mime.types",
-    "networks",
     "openal",
     "os-release",
-    "papersize",
     "perl",
     "profile",
     "protocols",
     "pulse",
     "python3",
-    "python3.11",
-    "rpc",
     "services",
     "shells",
     "ssl/certs",
     "ssl/openssl.cnf",
     "terminfo",
     "timezone",
-    "vdpau_wrapper.cfg",
     "vim",
     "xdg",
-    "xml",
 };
 
 static void add(struct sandbox_files *files, const char *path, char *text) {
@@ -141,6 +128,11 @@ static void add_namespaces(struct strv *list, const struct sandbox_shape *shape)
 }
 
 static void add_system(struct strv *list, const struct sandbox_shape *shape) {
+    static const char *const above[] = {"/etc", "/etc/default",     "/etc/ssl", "/home",
+                                        "/opt", "/opt/streamspace", "/run",     "/run/user",
+                                        "/var", "/var/cache"};
+    for (size_t i = 0; i < ARRAY_SIZE(above); i++)
+        ADD(list, "--perms", "0755", "--dir", above[i]);
     ADD(list, "--ro-bind", "/usr", "/usr");
     static const char *const merged[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
     for (size_t i = 0; i < ARRAY_SIZE(merged); i++) {

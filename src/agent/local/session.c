@@ -2,6 +2,8 @@
 
 #include "base/cleanup.h"
 
+#include <sys/eventfd.h>
+
 void session_table_init(struct session_table *table) {
     *table = (struct session_table){0};
     pthread_mutex_init(&table->mutex, NULL);
@@ -11,6 +13,7 @@ static void session_free(struct session *session) {
     close_fd(session->outer);
     close_fd(session->display);
     close_fd(session->run_fd);
+    close_fd(session->cancel);
     close_fd(session->user_namespace);
     close_fd(session->net_namespace);
     host_addresses_finish(&session->refused);
@@ -49,6 +52,7 @@ struct session *session_add(struct session_table *table, const char *session_id,
                                 .outer = -1,
                                 .display = -1,
                                 .run_fd = -1,
+                                .cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                 .user_namespace = -1,
                                 .net_namespace = -1};
     str_copy(session->record.session, sizeof session->record.session, session_id);

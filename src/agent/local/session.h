@@ -25,6 +25,7 @@ struct session {
     struct record record;
     int outer, display;                /* pidfds, -1 when gone */
     int run_fd;                        /* its private directory, -1 when out of reach */
+    int cancel;                        /* an eventfd: readable when its start shall give up */
     int user_namespace, net_namespace; /* with outbound network; else -1 */
     struct host_addresses refused;     /* what its rules refuse; the loop's, once it is running */
     struct watch *watch;

@@ -12,11 +12,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #define HELPER_PROCESSES 3 /* of ours in a session's groups: bubblewrap's outer process, pasta, its start */
 #define START_CPU_MILLIS 2000 /* what a session may use while it starts, if its ceiling is lower */
 #define SETTLE_MS 3000        /* … and for how long after that */
+#define DEATH_MS 100          /* for the display to be dead after its port has closed */
 #define CLEAN_MS 5000         /* for taking away what a failed start left, beyond its deadline */
 #define RESOLV_CONF "/etc/resolv.conf"
 
@@ -278,12 +280,16 @@ static int explain_death(const struct start *start, struct err *err) {
                    text);
 }
 
+static int cancelled(struct err *err) {
+    return err_set(err, ERR_UNAVAILABLE, NULL, "the session was stopped while it started");
+}
+
 /* Follows the display until it says that it runs. */
 static int await_running(struct start *start, struct err *err) {
     int display = start->session->display;
     start->status_fd = local_open_status(start->session, start->deadline_ms, err);
     if (start->status_fd < 0)
-        return process_wait(display, 0, NULL) ? explain_death(start, err) : -1;
+        return process_wait(display, clock_ms() + DEATH_MS, NULL) ? explain_death(start, err) : -1;
     for (;;) {
         struct status status;
         enum status_result result = status_read(&start->reader, start->status_fd, &status);
@@ -319,6 +325,9 @@ static int run_start(struct start *start, struct err *err) {
     if (make_groups(start, err) < 0 || launch(start, err) < 0 || begin_network(start, err) < 0 ||
         release(start, err) < 0 || await_running(start, err) < 0 || finish_network(start, err) < 0)
         return -1;
+    eventfd_t given_up;
+    if (eventfd_read(start->session->cancel, &given_up) == 0)
+        return cancelled(err);
     start->session->record.running = true;
     if (write_record(start, err) < 0)
         return -1;
