@@ -189,6 +189,15 @@ static void on_again(void *arg) {
     service(ws);
 }
 
+/* What epoll is to watch: nothing that would not be read, or a peer that goes on sending behind its end keeps
+ * the loop busy. When nothing is read any more, the connection is at its end, and that has a limit, too. */
+static void watch(struct ws *ws) {
+    bool reading = wslay_event_want_read(ws->wslay);
+    loop_fd_set(ws->watch, (reading ? EPOLLIN : 0) | (wslay_event_want_write(ws->wslay) ? EPOLLOUT : 0));
+    if (!reading && !ws->limit)
+        ws->limit = loop_timer_add(ws->loop, CLOSE_LIMIT_MS, on_close_limit, ws);
+}
+
 /* Sends what waits. False: the socket is broken. */
 static bool flush(struct ws *ws) {
     return !wslay_event_want_write(ws->wslay) || wslay_event_send(ws->wslay) == 0;
@@ -209,7 +218,7 @@ static void service(struct ws *ws) {
         if (broken || quiet) {
             finish(ws);
         } else {
-            loop_fd_set(ws->watch, EPOLLIN | (wslay_event_want_write(ws->wslay) ? EPOLLOUT : 0));
+            watch(ws);
             if (!ws->round_left && !ws->again) /* bytes may wait where epoll cannot see them (TLS) */
                 ws->again = loop_timer_add(ws->loop, 0, on_again, ws);
         }
@@ -277,7 +286,7 @@ static int queue(struct ws *ws, uint8_t opcode, const char *data, size_t length)
         if (!flush(ws)) /* epoll will say so: on_close is never called from here */
             shutdown(ws->io.fd, SHUT_RDWR);
         ws->depth--;
-        loop_fd_set(ws->watch, EPOLLIN | (wslay_event_want_write(ws->wslay) ? EPOLLOUT : 0));
+        watch(ws);
     }
     return 0;
 }

@@ -130,9 +130,9 @@ static void garbage_closes_with_the_right_code(void **state) {
         size_t size;
         int code;
     } cases[] = {
-        {"\x81\x01x", 3, 1002},                           /* not masked */
-        {"\x82\x81\0\0\0\0x", 7, 1003},                   /* binary */
-        {"\x81\x81\0\0\0\0\xff", 7, 1007},                /* not UTF-8 */
+        {"\x81\x01x", 3, 1002},                            /* not masked */
+        {"\x82\x81\0\0\0\0x", 7, 1003},                    /* binary */
+        {"\x81\x81\0\0\0\0\xff", 7, 1007},                 /* not UTF-8 */
         {"\x81\xff\0\0\0\0\0\x10\0\0\0\0\0\0x", 15, 1009}, /* a megabyte */
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -200,6 +200,31 @@ static void a_peer_that_does_not_read_is_closed(void **state) {
     finish(&f);
 }
 
+/* The close frame cannot go out, and the peer goes on sending: the end comes all the same, without spinning.
+ */
+static void a_close_that_cannot_be_sent_has_a_limit(void **state) {
+    static const char *const ends[] = {"\x88\x82\0\0\0\0\x03\xe8", "\xf1\x81\0\0\0\0x!"};
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        struct fixture f;
+        start(&f, true);
+        _cleanup_free_ char *large = mem_zalloc(WS_MESSAGE_MAX);
+        memset(large, 'x', WS_MESSAGE_MAX);
+        for (int n = 0; n < 4; n++)
+            assert_int_equal(ws_send_text(f.server.ws, large, WS_MESSAGE_MAX), 0);
+        assert_true(ws_queued(f.server.ws) > 0);
+        assert_int_equal(send(f.raw, ends[i], 8, 0), 8);
+        unsigned rounds = 0;
+        for (int64_t limit = clock_ms() + LIMIT_MS; !f.server.closes; rounds++) {
+            assert_true(clock_ms() < limit);
+            send(f.raw, "more", 4, MSG_DONTWAIT | MSG_NOSIGNAL);
+            loop_step(f.loop, 50);
+        }
+        assert_true(rounds < 200);
+        assert_int_equal(f.server.code, i ? 1006 : 1000);
+        finish(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_go_both_ways),
@@ -209,6 +234,7 @@ int main(void) {
         cmocka_unit_test(callbacks_may_destroy_and_close),
         cmocka_unit_test(early_bytes_are_handled),
         cmocka_unit_test(a_peer_that_does_not_read_is_closed),
+        cmocka_unit_test(a_close_that_cannot_be_sent_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
