@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -35,7 +35,8 @@ struct xserver {
     int number;
     char display[16];
     char *authority, *rfb_path, *socket_path, *lock_path, *home;
-    int listen_fd; /* the X socket until Xvnc has it */
+    int abstract_fd; /* holds the name of the abstract X socket */
+    int listen_fd;   /* the X socket until Xvnc has it */
     bool handed_over;
     int report_fd; /* -displayfd */
     struct loop_fd *report_watch;
@@ -73,6 +74,20 @@ static int write_cookie(const char *path, struct err *err) {
 
 /* --- the X socket --- */
 
+/* X clients try the abstract socket of a display before the file. Holding its name, without listening, sends
+ * them on to the file, and keeps everybody else in this network namespace from answering (and being shown the
+ * cookie) in our place. */
+static int reserve_abstract(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    memcpy(address.sun_path + 1, path, length);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address,
+                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)) < 0)
+        close_fd(steal_fd(&fd));
+    return fd;
+}
+
 /* 1 bound, 0 taken by somebody else, -1 error. */
 static int try_number(struct xserver *xserver, int number, struct err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -80,6 +95,9 @@ static int try_number(struct xserver *xserver, int number, struct err *err) {
     snprintf(address.sun_path, sizeof address.sun_path, X_SOCKETS "/X%d", number);
     snprintf(lock, sizeof lock, "/tmp/.X%d-lock", number);
     if (path_exists(lock))
+        return 0;
+    _cleanup_close_ int abstract = reserve_abstract(address.sun_path);
+    if (abstract < 0)
         return 0;
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -92,6 +110,7 @@ static int try_number(struct xserver *xserver, int number, struct err *err) {
         return err_errno(err, "cannot listen on %s", address.sun_path);
     xserver->number = number;
     xserver->listen_fd = steal_fd(&fd);
+    xserver->abstract_fd = steal_fd(&abstract);
     snprintf(xserver->display, sizeof xserver->display, ":%d", number);
     return 1;
 }
@@ -118,6 +137,7 @@ int xserver_create(struct xserver **ret, struct loop *loop, const char *dir,
                                 .authority = str_format("%s/Xauthority", dir),
                                 .rfb_path = str_format("%s/rfb", dir),
                                 .home = str_dup(dir),
+                                .abstract_fd = -1,
                                 .listen_fd = -1,
                                 .report_fd = -1,
                                 .probe_fd = -1};
@@ -229,6 +249,8 @@ static void make_arguments(struct xserver *xserver, const struct display_config 
         "-1", /* no TCP for viewers … */
         "-nolisten",
         "tcp", /* … nor for X clients */
+        "-nolisten",
+        "local", /* no abstract socket: it is everybody's who shares the network namespace */
         "-SecurityTypes",
         "None",            /* the directory and the port's token are the lock */
         "-UseBlacklist=0", /* all viewers share one address: five probes would lock all out */
@@ -318,6 +340,7 @@ void xserver_destroy(struct xserver *xserver) {
         return;
     end_waiting(xserver);
     close_fd(xserver->listen_fd);
+    close_fd(xserver->abstract_fd);
     if (xserver->socket_path) {
         unlink(xserver->socket_path);
         unlink(xserver->lock_path);

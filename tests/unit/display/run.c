@@ -111,11 +111,13 @@ void run_abandon(void) {
     /* The display's own children die with it or become ours. */
     kill(present.pid, SIGKILL);
     for (int64_t deadline = clock_ms() + RUN_LIMIT_MS; clock_ms() < deadline; poll(NULL, 0, 5)) {
-        while (waitpid(-1, NULL, WNOHANG) > 0)
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
             ;
-        _cleanup_procs_ struct proc_list left = {0};
-        if (proc_descendants(&left, getpid(), NULL, 0, NULL) < 0 || !left.count)
+        if (pid < 0 && errno == ECHILD)
             break;
+        _cleanup_procs_ struct proc_list left = {0};
+        proc_descendants(&left, getpid(), NULL, 0, NULL);
         for (size_t i = 0; i < left.count; i++)
             proc_signal(&left.items[i], SIGKILL);
     }

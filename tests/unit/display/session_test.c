@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #define BEARER "Authorization: Bearer " RUN_TOKEN "\r\n"
@@ -346,21 +347,40 @@ static void test_window_fills_the_screen(void **state) {
     run_stop(&run);
 }
 
-static void test_no_display_server(void **state) {
-    struct run run;
-    /* An Xvnc that fails at once, first on the path of our own environment. */
-    char dir[] = "/var/tmp/streamspace-path-XXXXXX";
+/* Starts a session with this script as Xvnc, first on the path of the display's own environment. `dir` (64
+ * bytes) is to be removed when the session is over. */
+static int start_with_server(struct run *run, const char *script, char *dir) {
+    str_copy(dir, 64, "/var/tmp/streamspace-path-XXXXXX");
     assert_non_null(mkdtemp(dir));
     _cleanup_free_ char *program = str_format("%s/Xvnc", dir);
-    static const char script[] = "#!/bin/sh\necho no screens found >&2\nexit 1\n";
-    assert_int_equal(file_write_atomic(program, script, sizeof script - 1, 0755, NULL), 0);
+    assert_int_equal(file_write_atomic(program, script, strlen(script), 0755, NULL), 0);
     _cleanup_free_ char *old = str_dup(getenv("PATH"));
     _cleanup_free_ char *path = str_format("%s:%s", dir, old);
     setenv("PATH", path, 1);
-    int status = start(&run, XTERM, NULL);
+    int status = start(run, XTERM, NULL);
     setenv("PATH", old, 1);
+    return status;
+}
+
+static void test_no_display_server(void **state) {
+    struct run run;
+    char dir[64];
+    int status = start_with_server(&run, "#!/bin/sh\necho no screens found >&2\nexit 1\n", dir);
     run_expect_end(status, true, "display server did not start");
     expect_exit(&run, 1);
+    dir_remove(dir, NULL);
+}
+
+/* A server that cannot take our socket (this is a script, so we believe that it cannot) binds its own, and
+ * its clients wait until it says so. */
+static void test_display_server_with_its_own_socket(void **state) {
+    struct run run;
+    char dir[64];
+    int status = start_with_server(&run, "#!/bin/sh\nexec /usr/bin/Xvnc \"$@\"\n", dir);
+    json_decref(run_await_state(status, "running"));
+    assert_true(run_find(&run, "xterm", RUN_LIMIT_MS) > 0);
+    close(status);
+    run_stop(&run);
     dir_remove(dir, NULL);
 }
 
@@ -398,6 +418,19 @@ static void test_x_dies(void **state) {
     expect_exit(&run, 1);
 }
 
+/* Nobody answers on the abstract socket, and nobody else can take its name. */
+static void expect_no_abstract_socket(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path + 1, path, strlen(path));
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), -1);
+    assert_int_equal(errno, EADDRINUSE);
+    close(fd);
+}
+
 /* Xvnc that is killed cannot clean up; we do. */
 static void test_x_leaves_no_files(void **state) {
     struct run run;
@@ -411,6 +444,7 @@ static void test_x_leaves_no_files(void **state) {
     snprintf(socket_path, sizeof socket_path, "/tmp/.X11-unix/X%d", number);
     snprintf(lock_path, sizeof lock_path, "/tmp/.X%d-lock", number);
     assert_true(path_exists(socket_path));
+    expect_no_abstract_socket(socket_path);
     kill(run_find(&run, "Xvnc", RUN_LIMIT_MS), SIGKILL);
     run_expect_end(status, true, "display server died");
     expect_exit(&run, 1);
@@ -627,7 +661,7 @@ static void test_process_1(void **state) {
     json_t *object = run_await_state(status, "running");
     assert_in_range(pid_of(object), 2, 10);
     json_decref(object);
-    run_await_log(&run, "app: parent 1 on :0\n");
+    run_await_log(&run, "app: parent 1 on :");
     pid_t inner = run_find(&run, run_program_name(), RUN_LIMIT_MS);
     assert_true(inner > 0);
     kill(inner, SIGTERM);
@@ -673,6 +707,7 @@ int main(int argc, char **argv) {
         session_test(test_x_needs_the_cookie),
         session_test(test_window_fills_the_screen),
         session_test(test_no_display_server),
+        session_test(test_display_server_with_its_own_socket),
         session_test(test_application_ends),
         session_test(test_x_dies),
         session_test(test_x_leaves_no_files),
