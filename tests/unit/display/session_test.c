@@ -302,11 +302,10 @@ static void test_tcp_port(void **state) {
 
 static void test_environment(void **state) {
     struct run run;
-    int status = start(
-        &run, "[\"sh\",\"-c\",\"env; pwd; umask; ls /proc/$$/fd | tr '\\\\n' ' '; echo; exec sleep 1000\"]",
-        PLAIN);
+    int status =
+        start(&run, "[\"sh\",\"-c\",\"env; pwd; umask; ls -m /proc/$$/fd; exec sleep 1000\"]", PLAIN);
     json_decref(run_await_state(status, "running"));
-    run_await_log(&run, "app: 0 1 2 \n");
+    run_await_log(&run, "app: 0, 1, 2\n");
     assert_true(run_log_has(&run, "app: TEST_A=b c\n"));
     assert_true(run_log_has(&run, "app: XAUTHORITY=/"));
     assert_true(run_log_has(&run, "app: XDG_RUNTIME_DIR=/"));
