@@ -1,0 +1,129 @@
+"""The role walk: every route of the document × everybody who might ask, against a table of what they are answered.
+
+A new route without a row here fails.
+"""
+import http.client
+import unittest
+
+from apitest import ApiTest, problem
+from robot_agent import RobotAgent
+from streamspace import PASSWORD
+
+ROLES = ("anonymous", "owner", "other", "operator", "admin")
+
+# What each is answered, in the order of ROLES. `body` is sent as JSON; {name} is a running session of the owner's.
+#   operation            body                                            anonymous owner other operator admin
+TABLE = {
+    "getHealth":        (None,                                           (200, 200, 200, 200, 200)),
+    "getReadiness":     (None,                                           (200, 200, 200, 200, 200)),
+    "getVersion":       (None,                                           (200, 200, 200, 200, 200)),
+    "getApiVersion":    (None,                                           (200, 200, 200, 200, 200)),
+    "getMetrics":       (None,                                           (200, 200, 200, 200, 200)),
+    "getOpenApi":       (None,                                           (200, 200, 200, 200, 200)),
+    "login":            ({"username": "owner", "password": PASSWORD},    (200, 200, 200, 200, 200)),
+    "refresh":          ({"refreshToken": "0" * 64},                     (401, 401, 401, 401, 401)),
+    "logout":           (None,                                           (401, 204, 204, 204, 204)),
+    "getMe":            (None,                                           (401, 200, 200, 200, 200)),
+    "changePassword":   ({"currentPassword": "x", "newPassword": "y"},   (401, 400, 400, 400, 400)),
+    "createUser":       ({"username": "walker", "password": "short"},    (401, 403, 403, 403, 400)),
+    "listUsers":        (None,                                           (401, 403, 403, 403, 200)),
+    "createSession":    ({"template": "terminal"},                       (401, 200, 200, 200, 200)),
+    "createSession for another": ({"template": "terminal", "user": "owner"}, (401, 200, 403, 200, 200)),
+    "listSessions":     (None,                                           (401, 200, 200, 200, 200)),
+    "getSession":       (None,                                           (401, 200, 404, 200, 200)),
+    "deleteSession":    (None,                                           (401, 202, 404, 202, 202)),
+    "createTicket":     ({},                                             (401, 201, 404, 201, 201)),
+    "openStream":       (None,                                           (401, 401, 401, 401, 401)),
+    "getSessionLogs":   (None,                                           (401, 200, 404, 200, 200)),
+    "listTemplates":    (None,                                           (401, 200, 200, 200, 200)),
+    "getTemplate":      (None,                                           (401, 200, 200, 200, 200)),
+    "createAgentToken": ({},                                             (401, 403, 403, 403, 201)),
+    "registerAgent":    ({"agentId": "walker", "platform": "local"},     (401, 401, 401, 401, 401)),
+    "connectAgent":     (None,                                           (401, 401, 401, 401, 401)),
+    "openAgentStream":  (None,                                           (401, 401, 401, 401, 401)),
+    "listAgents":       (None,                                           (401, 403, 403, 200, 200)),
+    "getAgent":         (None,                                           (401, 403, 403, 200, 200)),
+    "listCommands":     (None,                                           (401, 403, 403, 200, 200)),
+    "getCommand":       (None,                                           (401, 403, 403, 200, 200)),
+    "watchEvents":      (None,                                           (401, 200, 200, 200, 200)),
+    "getDashboard":     (None,                                           (401, 403, 403, 200, 200)),
+}
+
+
+class RoleWalk(ApiTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.robot = RobotAgent(cls.server, "robot-1", max_sessions=1000)
+        cls.addClassCleanup(cls.robot.close)
+        cls.document = cls.admin.request("GET", "/api/openapi.json").json
+        cls.routes = {operation["operationId"]: (method.upper(), path, operation)
+                      for path, item in cls.document["paths"].items()
+                      for method, operation in item.items() if "operationId" in operation}
+
+    def who(self, role):
+        if role == "anonymous":
+            return self.server.anonymous()
+        if role == "admin":
+            return self.client("admin")
+        self.make_user(role, "operator" if role == "operator" else "user")
+        return self.client(role)
+
+    def session(self):
+        owner = self.as_user("owner")
+        name = owner.create()
+        owner.wait_state(name, "running")
+        return name
+
+    def ask(self, client, method, path, body):
+        """Status and body; of a stream that does not end, the status alone."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        headers = {"Authorization": f"Bearer {client.token}"} if client.token else {}
+        if path.endswith("/events"):
+            connection.request(method, path, headers=headers)
+            status = connection.getresponse().status
+            connection.close()
+            return status
+        answer = client.request(method, path, body)
+        if answer.status >= 400:
+            problem(self, answer, answer.status)
+        return answer.status
+
+    def test_every_route_has_a_row(self):
+        self.assertEqual(set(self.routes), {name.split()[0] for name in TABLE})
+
+    def test_every_route_as_everybody(self):
+        command = self.admin.expect(200, "GET", f"/commands?session={self.session()}")["commands"][0]["commandId"]
+        wrong = []
+        for row, (body, expected) in TABLE.items():
+            method, pattern, _ = self.routes[row.split()[0]]
+            for role, status in zip(ROLES, expected):
+                needs_session = "{name}" in pattern and "/sessions/" in pattern
+                path = (pattern.replace("{name}", self.session() if needs_session else "terminal")
+                        .replace("{agentId}", "robot-1").replace("{commandId}", command)
+                        .replace("{streamId}", "0" * 32))
+                client = self.who(role)
+                got = self.ask(client, method, path, body)
+                if got != status:
+                    wrong.append(f"{row} as {role}: expected {status}, got {got}")
+                client.close()
+        self.assertEqual(wrong, [])
+
+    def test_the_order_of_checks(self):
+        """401, 403, 404, 415, 413, 400: the earlier one is what is told."""
+        anonymous, other = self.server.anonymous(), self.as_user("other")
+        text = {"Content-Type": "text/plain"}
+        huge = b"x" * (1500 * 1000)
+        problem(self, anonymous.api("POST", "/users?x=1", raw=huge, headers=text), 401)
+        problem(self, other.api("POST", "/users?x=1", raw=huge, headers=text), 403)
+        name = self.session()
+        problem(self, other.api("POST", f"/sessions/{name}/tickets?x=1", raw=huge, headers=text), 404)
+        owner = self.as_user("owner")
+        problem(self, owner.api("POST", f"/sessions/{name}/tickets?x=1", raw=huge, headers=text), 415)
+        json_type = {"Content-Type": "application/json"}
+        problem(self, owner.api("POST", f"/sessions/{name}/tickets?x=1", raw=huge, headers=json_type), 413)
+        problem(self, owner.api("POST", f"/sessions/{name}/tickets?x=1", raw=b"{", headers=json_type), 400)
+
+
+if __name__ == "__main__":
+    unittest.main()
