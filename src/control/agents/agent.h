@@ -121,6 +121,10 @@ int agent_set_status(struct db_conn *conn, const char *agent_id, int64_t generat
 int agent_set_missing_programs(struct db_conn *conn, const char *agent_id, int64_t generation,
                                const json_t *missing, struct err *err);
 
+/* Is this the agent's present connection? For fencing inside a transaction. */
+int agent_is_present(struct db_conn *conn, const char *agent_id, int64_t generation, bool *ret,
+                     struct err *err);
+
 /* --- reading and administration --- */
 
 /* ERR_NOT_FOUND "agent_not_found". */

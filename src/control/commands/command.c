@@ -1,6 +1,7 @@
 #include "control/commands/command.h"
 
 #include "base/str.h"
+#include "control/agents/agent.h"
 #include "control/commands/command_store.h"
 #include "control/events/event.h"
 #include "control/json_text.h"
@@ -198,7 +199,7 @@ static int take_one(struct db_conn *conn, const struct taking *taking, const str
 static int take(struct db_conn *conn, struct taking *taking, struct deliveries *ret, struct err *err) {
     bool present = false;
     int64_t ack_seconds = 0;
-    if (command_store_is_present(conn, taking->agent_id, taking->generation, &present, err) < 0)
+    if (agent_is_present(conn, taking->agent_id, taking->generation, &present, err) < 0)
         return -1;
     if (!present)
         return 0;
@@ -279,7 +280,7 @@ static int resume(struct db_conn *conn, const char *agent_id, int64_t generation
                   const struct command_running *running, size_t count, int64_t *ret_returned,
                   struct err *err) {
     bool present = false;
-    if (command_store_is_present(conn, agent_id, generation, &present, err) < 0)
+    if (agent_is_present(conn, agent_id, generation, &present, err) < 0)
         return -1;
     struct command_running *known = NULL;
     size_t known_count = 0;

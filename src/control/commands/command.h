@@ -146,6 +146,8 @@ int command_retry(struct db_conn *conn, const char *command_id, int64_t attempt,
  */
 int command_withdraw(struct db_conn *conn, const char *session_id, const char *action, const char *reason,
                      int64_t *ret, struct err *err);
+/* Fails the open commands of an agent that is removed. */
+int command_fail_of_agent(struct db_conn *conn, const char *agent_id, const char *reason, struct err *err);
 /* Is a command of this action open (pending, sent, acknowledged) for the session? */
 int command_is_open(struct db_conn *conn, const char *session_id, const char *action, bool *ret,
                     struct err *err);

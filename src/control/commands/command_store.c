@@ -159,15 +159,6 @@ int command_store_return_acknowledged(struct db_conn *conn, const char *command_
                    "sis", command_id, attempt, now);
 }
 
-int command_store_is_present(struct db_conn *conn, const char *agent_id, int64_t generation, bool *ret,
-                             struct err *err) {
-    _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = db_row(conn, &rows, err, "SELECT 1 FROM agents WHERE agent_id = $1 AND generation = $2",
-                        "si", agent_id, generation);
-    *ret = status > 0;
-    return status < 0 ? -1 : 0;
-}
-
 /* --- steps --- */
 
 int command_match(struct db_conn *conn, const struct answer *answer, struct command_row *ret,
@@ -274,6 +265,17 @@ int command_withdraw(struct db_conn *conn, const char *session_id, const char *a
                    "expires_due = NULL, retry_due = NULL "
                    "WHERE session_id = $1 AND status = 'pending' AND ($2 IS NULL OR action = $2)",
                    "ssss", session_id, action, now, reason);
+}
+
+int command_fail_of_agent(struct db_conn *conn, const char *agent_id, const char *reason, struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    if (now_text(conn, now, err) < 0)
+        return -1;
+    return db_exec(conn, NULL, err,
+                   "UPDATE agent_commands SET status = 'failed', completed_at = $2, updated_at = $2, "
+                   "error_message = $3, "
+                   "ack_due = NULL, expires_due = NULL, retry_due = NULL WHERE agent_id = $1 AND " OPEN,
+                   "sss", agent_id, now, reason);
 }
 
 int command_is_open(struct db_conn *conn, const char *session_id, const char *action, bool *ret,

@@ -40,9 +40,6 @@ int command_store_return_acknowledged(struct db_conn *conn, const char *command_
 int command_store_acknowledged(struct db_conn *conn, const char *agent_id, struct command_running **ret,
                                size_t *ret_count, struct err *err);
 
-/* Is `generation` the agent's present one? */
-int command_store_is_present(struct db_conn *conn, const char *agent_id, int64_t generation, bool *ret,
-                             struct err *err);
 int command_store_retry(struct db_conn *conn, const char *command_id, int64_t attempt, const char *error,
                         int64_t retry_due, bool *ret_changed, struct err *err);
 

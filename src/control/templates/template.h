@@ -2,10 +2,12 @@
  * `templates` at every start; an operator's own rows are never touched by that.
  *
  * `spec` is the whole template as it travels to agents in start_session:
- *   name, displayName, protocol ("vnc"), command [argv], env {NAME: value}, packages [Debian packages to
+ *   name, displayName, description, category, icon, tags, protocol ("vnc"), command [argv], env {NAME:
+ * value}, programs [that must be there; without it the command's first word], packages [Debian packages to
  * install], network ("none" | "outbound"), windowManager (bool), gl (bool), onExit ("end" | "restart"),
- * geometry ("1280x800"), nestedSandbox (bool: the application makes user namespaces of its own; Chromium),
- * pidsMax, homeSize, resources {cpu, memory}, maxResources {cpu, memory}, image (for containers)
+ *   geometry ("1280x800"), sandbox {userNamespaces, debugging} (bools: what its own sandbox needs; Chromium),
+ *   pidsMax, homeSize, resources {cpu, memory}, maxResources {cpu, memory}, runtimes [platforms of agents],
+ *   placement {region, labels {name: value}}, image (for containers)
  */
 #ifndef SS_CONTROL_TEMPLATE_H
 #define SS_CONTROL_TEMPLATE_H

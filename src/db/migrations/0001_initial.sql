@@ -47,6 +47,7 @@ CREATE TABLE templates (
     description TEXT,
     category TEXT,
     protocol TEXT NOT NULL,
+    tags TEXT NOT NULL DEFAULT '',
     spec TEXT NOT NULL,
     builtin INTEGER NOT NULL DEFAULT 0,
     created_at TEXT NOT NULL,
