@@ -114,6 +114,8 @@ ptrdiff_t frame_parse(struct frame_parser *parser, uint8_t *data, size_t length,
         parser->head_have = 0;
         if (is_control(parser->opcode))
             control(arg, parser->opcode, parser->control, parser->control_have);
+        if (parser->opcode == FRAME_CLOSE)
+            break;
     }
     return (ptrdiff_t)out;
 }

@@ -40,7 +40,7 @@ typedef void (*frame_control_fn)(void *arg, enum frame_opcode opcode, const uint
 
 /* Takes `length` bytes as they came from the client and leaves the payload of binary frames, unmasked, at the
  * front of `data`. Returns its length, or -1 with *ret_code the close code for the peer: 1002 protocol error,
- * 1003 text, 1009 frame over `frame_max`. After a close frame the rest is ignored by the caller. */
+ * 1003 text, 1009 frame over `frame_max`. What stands behind a close frame is ignored. */
 ptrdiff_t frame_parse(struct frame_parser *parser, uint8_t *data, size_t length, uint64_t frame_max,
                       frame_control_fn control, void *arg, int *ret_code);
 

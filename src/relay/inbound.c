@@ -19,13 +19,15 @@ static void on_control(void *arg, enum frame_opcode opcode, const uint8_t *paylo
     struct relay_pair *pair = arg;
     if (opcode == FRAME_PING) {
         pair_queue_control(pair, FRAME_PONG, payload, length);
-    } else if (opcode == FRAME_CLOSE && !pair->closing) {
+    } else if (opcode == FRAME_CLOSE) {
         int code = length >= 2 ? payload[0] << 8 | payload[1] : 1000;
         bool sendable = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
                         (code >= 3000 && code <= 4999);
-        pair_finish(pair, RELAY_ENDED_BY_A, sendable ? code : 1002, "");
+        pair->inbound.close_code = sendable ? code : 1002;
     }
 }
+
+static int flush(struct relay_pair *pair);
 
 /* Parses `length` bytes at the front of the buffer. -1: over. */
 static int parse(struct relay_pair *pair, size_t length) {
@@ -33,8 +35,6 @@ static int parse(struct relay_pair *pair, size_t length) {
     int code = 1002;
     ptrdiff_t payload = frame_parse(&inbound->parser, inbound->bytes, length, RELAY_CLIENT_FRAME_MAX,
                                     on_control, pair, &code);
-    if (pair->ended || pair->closing)
-        return -1;
     if (payload < 0) {
         pair_finish(pair, RELAY_ENDED_BY_A, code,
                     code == 1009   ? "frame too large"
@@ -47,6 +47,11 @@ static int parse(struct relay_pair *pair, size_t length) {
     if (payload) {
         atomic_fetch_add_explicit(&pair->bytes_from_a, (uint64_t)payload, memory_order_relaxed);
         atomic_fetch_add_explicit(&pair->home->relay->bytes_from_a, (uint64_t)payload, memory_order_relaxed);
+    }
+    if (inbound->close_code) {
+        flush(pair); /* the keys that were let go of last; what the display does not take now is lost */
+        pair_finish(pair, RELAY_ENDED_BY_A, inbound->close_code, "");
+        return -1;
     }
     return 0;
 }

@@ -50,6 +50,7 @@ struct inbound {
     struct frame_parser parser;
     uint8_t *bytes; /* PAIR_INBOUND_BYTES, made when first used */
     size_t start, length;
+    int close_code; /* of the browser's close frame, once it has come */
 };
 
 struct relay_pair {

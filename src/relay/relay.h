@@ -19,8 +19,7 @@
 
 #define RELAY_PIPE_BYTES (1024 * 1024)
 #define RELAY_PING_SECONDS 20 /* between WebSocket pings to the browser: proxies close silent connections */
-#define RELAY_DEAD_SECONDS 60 /* no byte and no pong from the browser for this long ends the pair with 1006  \
-                               */
+#define RELAY_DEAD_SECONDS 60 /* of nothing from the browser, not even pongs, end the pair with 1006 */
 #define RELAY_CLIENT_FRAME_MAX (1024 * 1024)
 
 struct relay;

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +16,8 @@
 #include <sys/socket.h>
 
 #define LIMIT_MS 10000
+#define FLOOD_BLOCK (64 * 1024)
+#define SLOW_BYTES_MAX (64 * 1024 * 1024) /* more than two connections' buffers and a pipe can hold */
 
 /* Two connected TCP sockets; sockets[1] is non-blocking, for the relay. */
 static void tcp_pair(int sockets[2]) {
@@ -32,6 +35,14 @@ static void tcp_pair(int sockets[2]) {
     struct timeval limit = {.tv_sec = LIMIT_MS / 1000};
     setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(sockets[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+/* Memory of this process in KB. */
+static long resident_kb(void) {
+    long pages = 0;
+    _cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
+    assert_int_equal(fscanf(file, "%*d %ld", &pages), 1);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 struct ended {
@@ -308,6 +319,123 @@ static void a_flood_arrives_whole(void **state) {
     }
 }
 
+/* A reader that stops: the source is held back by TCP, the relay does not collect. */
+static void a_reader_that_stops_stops_the_source(void **state) {
+    for (enum relay_kind kind = RELAY_RAW; kind <= RELAY_WEBSOCKET; kind++) {
+        struct fixture f;
+        start(&f, kind);
+        _cleanup_free_ char *block = mem_zalloc(FLOOD_BLOCK);
+        size_t accepted = 0;
+        int64_t moved = clock_ms();
+        long before = resident_kb();
+        while (clock_ms() - moved < 300) { /* until nothing has gone for a while */
+            ssize_t sent = send(f.display, block, FLOOD_BLOCK, MSG_DONTWAIT | MSG_NOSIGNAL);
+            if (sent <= 0) {
+                poll(NULL, 0, 5);
+                continue;
+            }
+            accepted += (size_t)sent;
+            moved = clock_ms();
+            assert_true(accepted < SLOW_BYTES_MAX);
+        }
+        assert_true(resident_kb() - before < 4096);
+        assert_true(accepted > RELAY_PIPE_BYTES / 2);
+        shutdown(f.display, SHUT_WR);
+        size_t got = 0;
+        while (got < accepted) { /* and nothing is lost */
+            uint64_t length = accepted - got < FLOOD_BLOCK ? accepted - got : FLOOD_BLOCK;
+            enum frame_opcode opcode = kind == RELAY_WEBSOCKET ? read_head(f.browser, &length) : FRAME_BINARY;
+            got += opcode == FRAME_BINARY ? length : 0;
+            while (length) {
+                size_t part = length < FLOOD_BLOCK ? length : FLOOD_BLOCK;
+                read_all(f.browser, block, part);
+                length -= part;
+            }
+        }
+        assert_int_equal(got, accepted);
+        finish(&f);
+    }
+}
+
+/* Small messages one at a time, both ways: nothing waits for company (40 ms each where Nagle or a cork does).
+ */
+static void small_messages_are_not_held_back(void **state) {
+    struct fixture f;
+    start(&f, RELAY_WEBSOCKET);
+    int on = 1;
+    setsockopt(f.display, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int64_t begun = clock_ms();
+    for (int i = 0; i < 200; i++) {
+        char event[30] = "key event", update[30];
+        uint64_t length;
+        send_client_frame(f.browser, 0x82, event, sizeof event);
+        read_all(f.display, update, sizeof update);
+        assert_int_equal(send(f.display, update, sizeof update, 0), sizeof update);
+        while (read_head(f.browser, &length) == FRAME_PING)
+            ;
+        assert_int_equal(length, sizeof update);
+        read_all(f.browser, update, sizeof update);
+        assert_string_equal(update, "key event");
+    }
+    assert_true(clock_ms() - begun < 4000);
+    finish(&f);
+}
+
+/* A page that closes lets go of its keys and says goodbye in one segment. */
+static void the_last_words_before_a_close_arrive(void **state) {
+    struct fixture f;
+    start(&f, RELAY_WEBSOCKET);
+    static const char bytes[] =
+        "\x82\x85\0\0\0\0key-u\x82\x81\0\0\0\0p\x88\x82\0\0\0\0\x03\xe8\x82\x81\0\0\0\0x";
+    assert_int_equal(send(f.browser, bytes, sizeof bytes - 1, 0), sizeof bytes - 1);
+    char got[7] = {0};
+    read_all(f.display, got, 6);
+    assert_string_equal(got, "key-up");
+    assert_int_equal(recv(f.display, got, 1, 0), 0);
+    assert_int_equal(read_close(f.browser, NULL), 1000);
+    close_fd(f.browser);
+    f.browser = -1;
+    wait_ended(&f.ended);
+    assert_int_equal(f.ended.cause, RELAY_ENDED_BY_A);
+    assert_int_equal(f.ended.from_a, 6);
+    finish(&f);
+}
+
+static void *hear_goodbye(void *arg) {
+    struct fixture *f = arg;
+    int code = read_close(f->browser, NULL);
+    close_fd(f->browser);
+    f->browser = -1;
+    return (void *)(intptr_t)code;
+}
+
+static void a_relay_that_goes_ends_its_pairs(void **state) {
+    struct fixture f;
+    start(&f, RELAY_WEBSOCKET);
+    int a[2], b[2];
+    tcp_pair(a);
+    tcp_pair(b);
+    struct ended raw = {0};
+    struct relay_end end_a = {.kind = RELAY_RAW, .fd = a[1]}, end_b = {.kind = RELAY_RAW, .fd = b[1]};
+    assert_int_equal(relay_pair_start(f.relay, NULL, &end_a, &end_b, &callbacks, &raw, NULL), 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hear_goodbye, &f), 0);
+    relay_destroy(f.relay);
+    void *code;
+    pthread_join(thread, &code);
+    assert_int_equal((intptr_t)code, 1001);
+    assert_int_equal(f.ended.count, 1);
+    assert_int_equal(raw.count, 1);
+    assert_int_equal(raw.cause, RELAY_ENDED_BY_OWNER);
+    char byte;
+    assert_int_equal(recv(a[0], &byte, 1, 0), 0);
+    assert_int_equal(recv(f.display, &byte, 1, 0), 0);
+    close_fd(a[0]);
+    close_fd(b[0]);
+    close_fd(f.display);
+    relay_pair_unref(f.pair);
+}
+
 /* Closing while the browser does not read: the frame that was begun is whole before the close frame. */
 static void ending_in_the_middle_of_a_frame_keeps_the_framing(void **state) {
     struct fixture f;
@@ -428,6 +556,10 @@ int main(void) {
         cmocka_unit_test(a_malformed_frame_ends_with_1002),
         cmocka_unit_test(a_silent_browser_is_given_up),
         cmocka_unit_test(a_flood_arrives_whole),
+        cmocka_unit_test(a_reader_that_stops_stops_the_source),
+        cmocka_unit_test(small_messages_are_not_held_back),
+        cmocka_unit_test(the_last_words_before_a_close_arrive),
+        cmocka_unit_test(a_relay_that_goes_ends_its_pairs),
         cmocka_unit_test(ending_in_the_middle_of_a_frame_keeps_the_framing),
         cmocka_unit_test(raw_half_closes_are_passed_on),
         cmocka_unit_test(early_bytes_come_first),
