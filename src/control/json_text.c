@@ -18,3 +18,14 @@ json_t *json_object_of(const char *text) {
     }
     return value;
 }
+
+void text_cut(char *target, size_t size, const char *text) {
+    size_t length = strlen(text);
+    if (length >= size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+            length--;
+    }
+    memcpy(target, text, length);
+    target[length] = '\0';
+}

@@ -10,4 +10,7 @@ char *json_text(const json_t *value);
 /* The object in a column; NULL when it is no object. Owned by the caller. */
 json_t *json_object_of(const char *text);
 
+/* Copies at most size - 1 bytes, never cutting a UTF-8 character in two. */
+void text_cut(char *target, size_t size, const char *text);
+
 #endif

@@ -190,6 +190,10 @@ static int read_values(struct db_value *values, unsigned *ret_count, const char 
         case 'i':
             value->i = va_arg(args, int64_t);
             break;
+        case 'I':
+            value->i = va_arg(args, int64_t);
+            value->type = value->i ? 'i' : 'n';
+            break;
         case 'd':
             value->d = va_arg(args, double);
             break;

@@ -2,6 +2,7 @@
  *
  * Parameters are $1, $2 … (bound by name on SQLite), types by a format string beside the SQL:
  *     's' const char * (NULL is SQL NULL)    'i' int64_t    'd' double    'n' SQL NULL (no argument)
+ *     'I' int64_t, where 0 is SQL NULL
  * so `db_exec(c, &changed, err, "UPDATE t SET a = $1 WHERE id = $2", "si", text, (int64_t)7)`.
  *
  * Times are RFC 3339 texts with milliseconds (base/clock.h), booleans are 0/1 integers, on both engines.

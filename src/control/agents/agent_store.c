@@ -60,14 +60,6 @@ int agent_store_keys(struct db_conn *conn, const char *agent_id, struct agent_ke
     return 1;
 }
 
-int agent_store_owner(struct db_conn *conn, const char *key_hash, char *agent_id, struct err *err) {
-    _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = db_row(conn, &rows, err, "SELECT agent_id FROM agents WHERE key_hash = $1", "s", key_hash);
-    if (status > 0)
-        db_copy(rows, 0, agent_id, AGENT_ID_MAX + 1);
-    return status;
-}
-
 /* {"maxSessions":100,"cpu":"40","memory":"64Gi"}: for people who read the table; the numbers stand beside it.
  */
 static void capacity_text(const struct agent_capacity *capacity, char *text, size_t size) {

@@ -23,8 +23,6 @@ struct agent_keys {
     char enrolled_by[KEY_HEX_SIZE]; /* hash of the token that may repeat its registration, or "" */
 };
 int agent_store_keys(struct db_conn *conn, const char *agent_id, struct agent_keys *ret, struct err *err);
-/* Is it the key of another agent? */
-int agent_store_owner(struct db_conn *conn, const char *key_hash, char *agent_id, struct err *err);
 /* Inserts, or replaces what the registration says; `key_hash` NULL leaves the key. `enrolled_by` may be NULL.
  */
 int agent_store_put(struct db_conn *conn, const struct agent_registration *registration,

@@ -1,5 +1,6 @@
 /* Who may register, and with what. */
 #include "base/log.h"
+#include "control/agents/agent_key.h"
 #include "control/agents/agent_store.h"
 #include "control/secret.h"
 
@@ -208,9 +209,7 @@ int agent_verify_key(struct db_conn *conn, const char *agent_id, const char *key
         return 0;
     if (known == 0)
         return err_set(err, ERR_NOT_FOUND, "agent_not_found", "there is no such agent");
-    int other = agent_store_owner(conn, hash, owner, err);
-    if (other < 0)
+    if (agent_find_key(conn, key, owner, err) < 0)
         return -1;
-    return other > 0 ? err_set(err, ERR_DENIED, "key_of_another_agent", "this is the key of another agent")
-                     : err_set(err, ERR_UNAUTHENTICATED, "bad_key", "this is no agent's key");
+    return err_set(err, ERR_DENIED, "key_of_another_agent", "this is the key of another agent");
 }

@@ -19,14 +19,11 @@ int audit_write(struct db_conn *conn, const struct actor *actor, const char *act
     char now[TIME_TEXT_SIZE];
     if (db_now(conn, now, err) < 0)
         return -1;
-    static const char sql[] =
-        "INSERT INTO audit_log (created_at, user_id, username, action, target, outcome, address, request_id, "
-        "detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    if (actor->user_id <= 0) /* 'n' takes no argument */
-        return db_exec(conn, NULL, err, sql, "snsssssss", now, actor->username, action, target, outcome,
-                       actor->address, actor->request_id, detail);
-    return db_exec(conn, NULL, err, sql, "sisssssss", now, actor->user_id, actor->username, action, target,
-                   outcome, actor->address, actor->request_id, detail);
+    return db_exec(conn, NULL, err,
+                   "INSERT INTO audit_log (created_at, user_id, username, action, target, outcome, address, "
+                   "request_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                   "sIsssssss", now, actor->user_id, actor->username, action, target, outcome, actor->address,
+                   actor->request_id, detail);
 }
 
 static void read_row(struct db_rows *rows, struct audit_row *row) {

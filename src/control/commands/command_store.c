@@ -20,8 +20,8 @@ int command_store_insert(struct db_conn *conn, const struct command_insert *row,
                    "INSERT INTO agent_commands (command_id, agent_id, session_id, action, payload, status, "
                    "deadline_seconds, expires_due, created_at, updated_at) "
                    "VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $8)",
-                   row->expires_due ? "sssssiis" : "sssssins", row->command_id, row->agent_id,
-                   row->session_id, row->action, row->payload, row->deadline_seconds, row->expires_due, now);
+                   "sssssiIs", row->command_id, row->agent_id, row->session_id, row->action, row->payload,
+                   row->deadline_seconds, row->expires_due, now);
 }
 
 /* --- delivery --- */
@@ -83,8 +83,7 @@ int command_store_sent(struct db_conn *conn, const char *command_id, int64_t gen
                 "sent_at = $4, "
                 "updated_at = $4, ack_due = $5, deadline_due = $6, retry_due = NULL "
                 "WHERE command_id = $1 AND status = 'pending'",
-                deadline_due ? "siisii" : "siisin", command_id, generation, attempt, now, ack_due,
-                deadline_due) < 0)
+                "siisiI", command_id, generation, attempt, now, ack_due, deadline_due) < 0)
         return -1;
     *ret_changed = changes > 0;
     return 0;

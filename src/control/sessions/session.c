@@ -2,6 +2,7 @@
 
 #include "control/agents/agent.h"
 #include "control/commands/command.h"
+#include "control/json_text.h"
 #include "control/sessions/session_store.h"
 #include "control/settings/settings.h"
 
@@ -217,12 +218,8 @@ int session_apply_status(struct db_conn *conn, const char *agent_id, int64_t gen
     bool applied = false;
     struct session_status cut = *status;
     char reason[SESSION_REASON_SIZE];
-    if (status->reason) { /* cut at a character, not within one */
-        size_t length = strlen(status->reason) < sizeof reason ? strlen(status->reason) : sizeof reason - 1;
-        while (length > 0 && ((unsigned char)status->reason[length] & 0xc0) == 0x80)
-            length--;
-        memcpy(reason, status->reason, length);
-        reason[length] = '\0';
+    if (status->reason) {
+        text_cut(reason, sizeof reason, status->reason);
         cut.reason = reason;
     }
     if (!status->session_id || !status->state || db_begin(conn, err) < 0)

@@ -38,6 +38,8 @@ int setting_set(struct db_conn *conn, enum setting setting, int64_t value, struc
  * database, so that deadlines in rows survive restarts and jumps of the wall clock. Time during which no
  * server ran counts when the machine was not rebooted in between. */
 int steady_now(struct db_conn *conn, int64_t *ret, struct err *err);
+/* What the last tick wrote. */
+int steady_last(struct db_conn *conn, int64_t *ret, struct err *err);
 /* Writes the present steady time back. Once a second by the reconciler; alone or inside a transaction. */
 int steady_tick(struct db_conn *conn, struct err *err);
 

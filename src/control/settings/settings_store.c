@@ -87,6 +87,14 @@ int steady_now(struct db_conn *conn, int64_t *ret, struct err *err) {
     return 0;
 }
 
+int steady_last(struct db_conn *conn, int64_t *ret, struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    int status = db_row(conn, &rows, err, "SELECT ms FROM steady_clock WHERE id = 1", "");
+    if (status >= 0)
+        *ret = status > 0 ? db_int(rows, 0) : 0;
+    return status < 0 ? -1 : 0;
+}
+
 int steady_tick(struct db_conn *conn, struct err *err) {
     int64_t now = 0;
     if (steady_now(conn, &now, err) < 0)
