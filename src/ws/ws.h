@@ -12,17 +12,17 @@
 #include <sys/types.h>
 
 #define WS_MESSAGE_MAX (512 * 1024)
-#define WS_QUEUE_MAX (8 * 1024 * 1024) /* bytes waiting to be written; more closes the connection with 1008 */
+#define WS_QUEUE_MAX (8 * 1024 * 1024) /* bytes waiting to be written; more ends it with 1008 */
 #define WS_REASON_MAX 123              /* of a close frame (RFC 6455 section 5.5.1) */
 
 struct ws;
 
 /* How bytes are moved; errno as read(2)/write(2). `close` is called once, last. */
 struct ws_io {
-    int fd; /* watched for readiness; non-blocking */
-    ssize_t (*read)(void *arg, void *data, size_t length); /* NULL: recv on fd */
+    int fd;                                                       /* watched for readiness; non-blocking */
+    ssize_t (*read)(void *arg, void *data, size_t length);        /* NULL: recv on fd */
     ssize_t (*write)(void *arg, const void *data, size_t length); /* NULL: send on fd, MSG_NOSIGNAL */
-    void (*close)(void *arg); /* NULL: close fd */
+    void (*close)(void *arg);                                     /* NULL: close fd */
     void *arg;
 };
 
@@ -31,14 +31,15 @@ struct ws_callbacks {
     void (*on_text)(void *arg, const char *text, size_t length);
     /* The peer answered a ping, or may be NULL. */
     void (*on_pong)(void *arg);
-    /* The connection is over: close code (1006 when it broke) and reason. Called exactly once, unless ws_destroy came first.
-     * The owner destroys the object now or later. */
+    /* The connection is over: close code (1006 when it broke) and reason. Called exactly once, unless
+     * ws_destroy came first. The owner destroys the object now or later. */
     void (*on_close)(void *arg, int code, const char *reason);
 };
 
 enum ws_role { WS_SERVER, WS_CLIENT };
 
-/* Takes over `io`. `early` are bytes that were read behind the handshake, handled on the loop's next round. */
+/* Takes over `io`. `early` are bytes that were read behind the handshake, handled on the loop's next round.
+ */
 int ws_attach(struct ws **ret, struct loop *loop, enum ws_role role, const struct ws_io *io,
               const struct ws_callbacks *callbacks, void *arg, const void *early, size_t early_length,
               struct err *err);
