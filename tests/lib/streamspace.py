@@ -51,10 +51,10 @@ class Client:
     """An API client: one kept connection, JSON in and out, a bearer token when signed in."""
 
     def __init__(self, url, token=None, timeout=20):
+        self.connection = None
         self.url, self.token, self.timeout = url, token, timeout
         parts = urllib.parse.urlsplit(url)
         self.host, self.port = parts.hostname, parts.port
-        self.connection = None
 
     def request(self, method, path, body=None, headers=None, raw=None):
         """`path` from the root; `body` is sent as JSON, `raw` bytes as they are. Returns an Answer."""
@@ -85,6 +85,9 @@ class Client:
         if self.connection:
             self.connection.close()
         self.connection = None
+
+    def __del__(self):
+        self.close()
 
     def api(self, method, path, body=None, **extra):
         return self.request(method, "/api/v1" + path, body, **extra)
@@ -173,15 +176,20 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.arguments[1]} did not end within {seconds} s:\n{self.output[-4000:]}") from None
-        self.reader.join(2)
-        _running.discard(self)
+        self._ended()
         return self.child.returncode
+
+    def _ended(self):
+        self.reader.join(2)
+        if not self.reader.is_alive():
+            self.child.stdout.close()
+        _running.discard(self)
 
     def kill(self):
         with contextlib.suppress(ProcessLookupError):
             self.child.kill()
         self.child.wait(10)
-        _running.discard(self)
+        self._ended()
 
 
 @atexit.register
