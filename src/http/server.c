@@ -104,10 +104,10 @@ static enum MHD_Result refuse_too_large(struct http_request *request, void **slo
 static enum MHD_Result on_head(struct http_request *request, void **slot) {
     const struct http_server_options *options = &request->server->options;
     request->stage = STAGE_BODY;
-    request->body.max = options->body_limit ? options->body_limit(options->arg, request) : options->body_max;
     struct err err = {0};
     if (request_check_head(request, &err) < 0)
         return refuse(request, slot, &err);
+    request->body.max = options->body_limit ? options->body_limit(options->arg, request) : options->body_max;
     const char *declared = http_header(request, "Content-Length");
     int64_t length = 0;
     if (declared && !str_to_i64(declared, 0, INT64_MAX, &length))
