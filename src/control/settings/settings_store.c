@@ -80,8 +80,11 @@ int steady_now(struct db_conn *conn, int64_t *ret, struct err *err) {
     if (status < 0)
         return -1;
     *ret = 0;
-    if (status == 0)
-        return 0;
+    if (status == 0) /* the very first question: time begins */
+        return db_exec(conn, NULL, err,
+                       "INSERT INTO steady_clock (id, ms, boot_id, boot_ms) VALUES (1, 0, $1, $2) ON "
+                       "CONFLICT DO NOTHING",
+                       "si", this_boot(), clock_ms());
     int64_t passed = str_eq(db_text(rows, 1), this_boot()) ? clock_ms() - db_int(rows, 2) : 0;
     *ret = db_int(rows, 0) + (passed > 0 ? passed : 0);
     return 0;
