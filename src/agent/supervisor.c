@@ -102,7 +102,10 @@ static bool is_command(const struct journal_entry *entry) {
 static void on_outcome_written(void *arg, struct journal_entry *entry, bool durable) {
     /* Not durable: the disk is full or broken. Told anyway; should this process die now, a repeat would be
      * run again, which every action allows. */
-    send_outcome(arg, entry);
+    struct supervisor *supervisor = arg;
+    send_outcome(supervisor, entry);
+    supervisor->writing--;
+    supervisor_check_stopped(supervisor);
 }
 
 void command_finished(struct supervisor *supervisor, struct journal_entry *entry, const struct task *task) {
@@ -113,6 +116,7 @@ void command_finished(struct supervisor *supervisor, struct journal_entry *entry
                                       .error = task->status == 0 ? NULL : task->err.message,
                                       .retryable = task->status != 0 && err_is_retryable(&task->err)};
     supervisor->open--;
+    supervisor->writing++;
     journal_finish(supervisor->journal, entry, &outcome, on_outcome_written, supervisor);
 }
 
@@ -317,6 +321,7 @@ static void continue_commands(struct supervisor *supervisor) {
         } else {
             struct journal_outcome outcome = {.state = JOURNAL_FAILED, .error = "its record is unreadable"};
             supervisor->open--;
+            supervisor->writing++;
             journal_finish(supervisor->journal, e, &outcome, on_outcome_written, supervisor);
         }
     }
@@ -379,11 +384,11 @@ int64_t supervisor_active(const struct supervisor *supervisor) {
 }
 
 bool supervisor_idle(const struct supervisor *supervisor) {
-    return supervisor->working == 0 && supervisor->open == 0;
+    return supervisor->working == 0 && supervisor->open == 0 && supervisor->writing == 0;
 }
 
 void supervisor_check_stopped(struct supervisor *supervisor) {
-    if (!supervisor->stopped || supervisor->working || supervisor->open)
+    if (!supervisor->stopped || !supervisor_idle(supervisor))
         return;
     size_t cursor = 0;
     void *value;

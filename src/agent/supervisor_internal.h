@@ -58,6 +58,7 @@ struct supervisor {
     struct pool *pool;
     struct map *sessions;
     size_t open;    /* commands accepted and not done */
+    size_t writing; /* outcomes on their way to the disk */
     size_t working; /* tasks in workers' hands */
     bool closed, stopping;
     loop_fn stopped;
