@@ -3,6 +3,7 @@
 #include "api/call.h"
 #include "base/cleanup.h"
 #include "base/loop.h"
+#include "control/users/login_alive.h"
 
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -21,7 +22,8 @@ struct log_streams {
 struct log_stream {
     struct log_streams *owner;
     struct log_stream *next, *previous;
-    struct hub *hub;
+    struct api *api;
+    int64_t login_id;  /* of who reads */
     struct call *call; /* until it is answered */
     char session[SESSION_NAME_MAX + 1], agent_id[AGENT_ID_MAX + 1];
     bool follow;
@@ -124,10 +126,29 @@ static void remember(struct log_stream *stream) {
     strbuf_clear(&stream->text);
 }
 
+/* May he still, and is there still something to come? While the database is away: as before. */
+static bool goes_on(const struct log_stream *stream) {
+    struct err err = {0};
+    struct user user;
+    _cleanup_db_ struct db_conn *conn = NULL;
+    _cleanup_session_ struct session session = {0};
+    if (db_acquire(stream->api->db, &conn, &err) == 0 &&
+        login_alive(conn, stream->login_id, &user, &err) == 0) {
+        struct actor actor = {
+            .user_id = user.id, .username = user.username, .role = user_role_name(user.role)};
+        if (session_get_for(conn, &actor, stream->session, &session, &err) == 0)
+            return state_table[session.state].live;
+    }
+    return err.kind == ERR_UNAVAILABLE;
+}
+
 static void on_follow(void *arg) {
     struct log_stream *stream = arg;
     stream->timer = NULL;
-    ask(stream);
+    if (goes_on(stream))
+        ask(stream);
+    else
+        finish(stream);
 }
 
 static void answer_first(struct log_stream *stream) {
@@ -221,7 +242,7 @@ static void ask(struct log_stream *stream) {
     }
     strbuf_clear(&stream->text);
     stream->asking = true;
-    hub_stream_open(stream->hub, stream->session, stream->agent_id, HUB_STREAM_LOG, on_hub, stream);
+    hub_stream_open(stream->api->hub, stream->session, stream->agent_id, HUB_STREAM_LOG, on_hub, stream);
 }
 
 static void on_begin(void *arg) {
@@ -251,7 +272,8 @@ void session_logs(struct call *call) {
     }
     struct log_stream *stream = mem_zalloc(sizeof *stream);
     stream->owner = owner;
-    stream->hub = call->api->hub;
+    stream->api = call->api;
+    stream->login_id = call->login.id;
     stream->call = call;
     stream->text = (struct strbuf)STRBUF_MAX(LOG_BYTES_MAX);
     stream->follow = str_eq(follow, "true");

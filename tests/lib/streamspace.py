@@ -79,6 +79,9 @@ class Client:
                 self.close()
                 if fresh or attempt:  # a kept connection may have been closed in between: once more
                     raise
+            except (OSError, http.client.HTTPException):  # no answer, or half of one: not to be used again
+                self.close()
+                raise
         raise AssertionError("unreachable")
 
     def close(self):
