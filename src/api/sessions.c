@@ -35,33 +35,81 @@ static void answer_session(struct call *call, const struct session *session) {
     call_json(call, 200, &w);
 }
 
-void session_create_post(struct call *call) {
-    const struct session_body *body = call->body;
-    _cleanup_json_ json_t *env = env_object(&body->env);
-    struct session_new fields = {.template_name = body->template_name,
-                                 .user = body->user,
-                                 .persistent_home = body->persistent_home,
-                                 .tags = &body->tags,
-                                 .env = env};
+static void answer_text(struct call *call, const char *json) {
+    struct strbuf text = STRBUF_MAX(ANSWER_MAX);
+    struct json_writer w = JSON_WRITER(&text);
+    jsonw_raw(&w, json, strlen(json));
+    call_json(call, 200, &w);
+}
+
+/* The header, checked: *ret_given tells whether it is there. */
+static int read_key(struct call *call, struct idempotency *ret, bool *ret_given, struct err *err) {
+    size_t length;
+    const char *key = http_header(call->request, "Idempotency-Key");
+    *ret = (struct idempotency){
+        .user_id = call->actor.user_id, .key = key, .request = http_body(call->request, &length)};
+    *ret_given = key != NULL;
+    if (key && (!*key || strlen(key) > IDEMPOTENCY_KEY_MAX))
+        return err_set(err, ERR_INVALID, "invalid_header", "Idempotency-Key must have 1 to %d characters",
+                       IDEMPOTENCY_KEY_MAX);
+    return 0;
+}
+
+static void read_fields(const struct session_body *body, struct session_new *fields) {
+    *fields = (struct session_new){.template_name = body->template_name,
+                                   .user = body->user,
+                                   .persistent_home = body->persistent_home,
+                                   .tags = &body->tags};
     /* The rows have checked that these can be read. */
     if (body->resources.cpu)
-        cpu_parse(body->resources.cpu, &fields.cpu_millis);
+        cpu_parse(body->resources.cpu, &fields->cpu_millis);
     if (body->resources.memory)
-        bytes_parse(body->resources.memory, &fields.memory_bytes);
+        bytes_parse(body->resources.memory, &fields->memory_bytes);
     if (body->idle_timeout)
-        duration_parse(body->idle_timeout, &fields.idle_timeout);
+        duration_parse(body->idle_timeout, &fields->idle_timeout);
     if (body->max_duration)
-        duration_parse(body->max_duration, &fields.max_duration);
+        duration_parse(body->max_duration, &fields->max_duration);
+}
+
+/* 1: *ret_kept is the answer that was given before; 0: *ret was made. */
+static int create_or_repeat(struct call *call, struct session *ret, struct refusals *refusals,
+                            char **ret_kept, struct err *err) {
+    const struct session_body *body = call->body;
+    struct session_new fields;
+    struct idempotency key;
+    bool keyed;
+    if (read_key(call, &key, &keyed, err) < 0)
+        return -1;
+    int found = keyed ? idempotency_find(call->conn, &key, ret_kept, err) : 0;
+    if (found != 0)
+        return found;
+    _cleanup_json_ json_t *env = env_object(&body->env);
+    read_fields(body, &fields);
+    fields.env = env;
+    fields.idempotency = keyed ? &key : NULL;
+    if (session_create(call->conn, &call->actor, &fields, ret, refusals, err) == 0)
+        return 0;
+    if (!keyed || !err_is(err, "idempotency_raced"))
+        return -1;
+    err_clear(err); /* the same request, twice at once: the other one has made it */
+    return idempotency_find(call->conn, &key, ret_kept, err) > 0 ? 1 : -1;
+}
+
+void session_create_post(struct call *call) {
     struct err err = {0};
     _cleanup_session_ struct session session = {0};
     _cleanup_refusals_ struct refusals refusals = {0};
-    if (session_create(call->conn, &call->actor, &fields, &session, &refusals, &err) == 0) {
+    _cleanup_free_ char *kept = NULL;
+    int result = create_or_repeat(call, &session, &refusals, &kept, &err);
+    if (result == 0) {
         answer_session(call, &session);
-        return;
+    } else if (result > 0) {
+        answer_text(call, kept);
+    } else {
+        bool no_agent = err_is(&err, "no_agent");
+        call->retry_after = no_agent ? 10 : 0;
+        call_problem_with(call, &err, no_agent ? write_refusals : NULL, &refusals);
     }
-    bool no_agent = err_is(&err, "no_agent");
-    call->retry_after = no_agent ? 10 : 0;
-    call_problem_with(call, &err, no_agent ? write_refusals : NULL, &refusals);
 }
 
 /* "running,starting" → bits. */

@@ -54,6 +54,36 @@ class Sessions(ApiTest):
         told = [c for c in self.robot.commands if c["payload"].get("sessionId") == name][0]
         self.assertEqual(told["payload"]["env"], {"GREETING": "hi"})
 
+    def test_a_repeat_is_answered_as_the_first_time(self):
+        body, key = {"template": "terminal", "tags": ["repeated"]}, {"Idempotency-Key": "key-" + "k" * 20}
+        first = self.admin.api("POST", "/sessions", body, headers=key)
+        self.assertEqual(first.status, 200)
+        self.admin.wait_state(first.json["name"], "running")
+        again = self.admin.api("POST", "/sessions", body, headers=key)
+        self.assertEqual((again.status, again.json), (200, first.json))
+        self.assertEqual(self.admin.expect(200, "GET", "/sessions?tag=repeated")["total"], 1)
+        problem(self, self.admin.api("POST", "/sessions", {"template": "firefox-browser"}, headers=key), 409,
+                "idempotency_mismatch")
+        problem(self, self.admin.api("POST", "/sessions", body, headers={"Idempotency-Key": "x" * 129}), 400)
+        other = self.as_user("repeater").api("POST", "/sessions", body, headers=key)  # another's key is another
+        self.assertNotEqual(other.json["name"], first.json["name"])
+
+    def test_the_same_request_ten_times_at_once(self):
+        names = []
+
+        def create():
+            client = self.server.anonymous()
+            client.token = self.admin.token
+            names.append(client.expect(200, "POST", "/sessions", {"template": "terminal", "tags": ["once"]},
+                                       headers={"Idempotency-Key": "at-once"})["name"])
+        threads = [threading.Thread(target=create) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(names), len(set(names))), (10, 1))
+        self.assertEqual(self.admin.expect(200, "GET", "/sessions?tag=once")["total"], 1)
+
     def test_names_are_dns_labels_whatever_the_user_is_called(self):
         user = "very.long_user-name" + "x" * 40
         self.make_user(user)

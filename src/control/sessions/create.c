@@ -14,6 +14,7 @@
 #define ENV_NAME_MAX 128
 #define ENV_VALUE_MAX 4096
 #define NAME_TRIES 8
+#define ANSWER_KEPT_MAX (64 * 1024)
 
 static int invalid(struct err *err, const char *field, const char *message) {
     return err_set_field(err, ERR_INVALID, "invalid_field", field, "%s", message);
@@ -217,6 +218,17 @@ static int check_own_limit(struct db_conn *conn, const struct making *m, struct 
     return 0;
 }
 
+/* What the creator is answered, for the case that he asks again. */
+static int keep_answer(struct db_conn *conn, const struct making *m, const struct session *session,
+                       struct err *err) {
+    if (!m->fields->idempotency)
+        return 0;
+    _cleanup_strbuf_ struct strbuf text = STRBUF_MAX(ANSWER_KEPT_MAX);
+    struct json_writer w = JSON_WRITER(&text);
+    session_write_json(session, &w);
+    return idempotency_store(conn, m->fields->idempotency, strbuf_str(&text), err);
+}
+
 static int create(struct db_conn *conn, const struct actor *actor, struct making *m,
                   struct refusals *refusals, struct session *ret, struct err *err) {
     struct placement_wish wish = {
@@ -227,9 +239,10 @@ static int create(struct db_conn *conn, const struct actor *actor, struct making
         audit_write(conn, actor, "session.create", m->name, "success", m->template.name, err) < 0 ||
         session_announce(conn, m->name, "created", err) < 0)
         return -1;
-    return session_store_find(conn, m->name, ret, err) > 0
-               ? 0
-               : err_set(err, ERR_INTERNAL, NULL, "the session is gone");
+    int found = session_store_find(conn, m->name, ret, err);
+    if (found <= 0)
+        return found < 0 ? -1 : err_set(err, ERR_INTERNAL, NULL, "the session is gone");
+    return keep_answer(conn, m, ret, err);
 }
 
 int session_create(struct db_conn *conn, const struct actor *actor, const struct session_new *fields,

@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "control/audit/audit.h"
+#include "control/sessions/idempotency.h"
 #include "control/sessions/placement.h"
 #include "control/sessions/state.h"
 #include "db/db.h"
@@ -63,15 +64,16 @@ struct session_new {
     const char *user; /* whose; NULL: the actor's own. Another's needs operator (ERR_DENIED) */
     int64_t cpu_millis, memory_bytes; /* 0: the template's */
     bool persistent_home;
-    int64_t idle_timeout, max_duration; /* seconds; 0: none */
-    const struct strv *tags;            /* or NULL */
-    json_t *env;                        /* object of strings, borrowed, or NULL */
+    int64_t idle_timeout, max_duration;    /* seconds; 0: none */
+    const struct strv *tags;               /* or NULL */
+    json_t *env;                           /* object of strings, borrowed, or NULL */
+    const struct idempotency *idempotency; /* the answer is kept for repeats; or NULL */
 };
 
 /* One transaction: placement, session `pending`, start_session command `pending`, audit, events.
  * ERR_INVALID naming the field; ERR_NOT_FOUND "template_not_found" / "user_not_found"; ERR_DENIED
- * "user_disabled" or "forbidden"; ERR_UNAVAILABLE "no_agent" with `refusals` filled (may be NULL; always
- * finish it). */
+ * "user_disabled" or "forbidden"; ERR_CONFLICT "idempotency_raced"; ERR_UNAVAILABLE "no_agent" with
+ * `refusals` filled (may be NULL; always finish it). */
 int session_create(struct db_conn *conn, const struct actor *actor, const struct session_new *fields,
                    struct session *ret, struct refusals *refusals, struct err *err);
 
