@@ -226,8 +226,10 @@ int agent_store_delete(struct db_conn *conn, const char *agent_id, struct err *e
 int agent_is_present(struct db_conn *conn, const char *agent_id, int64_t generation, bool *ret,
                      struct err *err) {
     _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = db_row(conn, &rows, err, "SELECT 1 FROM agents WHERE agent_id = $1 AND generation = $2",
-                        "si", agent_id, generation);
+    int status =
+        db_row(conn, &rows, err,
+               "SELECT 1 FROM agents WHERE agent_id = $1 AND generation = $2 AND replica_id IS NOT NULL",
+               "si", agent_id, generation);
     *ret = status > 0;
     return status < 0 ? -1 : 0;
 }
