@@ -1,7 +1,7 @@
 /* The embedded engine. One file, WAL, synchronous=FULL; a lock file beside it keeps a second server out, so
  * that the database itself can be read by other tools meanwhile.
  *
- * Writers of this process queue at a mutex before they ask SQLite for its write lock: SQLite's own busy
+ * Writers of this process queue at a lock before they ask SQLite for its write lock: SQLite's own busy
  * handler polls with pauses of up to 100 ms, which the threads of one server need not suffer. Its time limit
  * only serves against foreign tools.
  */
@@ -26,7 +26,9 @@ struct sqlite_db {
     struct db db;
     char *path;
     int lock_fd;
-    pthread_mutex_t writer;
+    pthread_mutex_t writer_lock; /* guards writing */
+    pthread_cond_t writer_free;
+    bool writing;
 };
 
 struct sqlite_rows {
@@ -79,25 +81,33 @@ static int failed(sqlite3 *handle, int code, struct err *err, const char *what) 
 
 /* --- the writers' mutex --- */
 
+/* A flag with a condition rather than a mutex: it has a time limit by the monotonic clock. */
 static int writer_lock(struct db_conn *conn, struct err *err) {
     struct sqlite_db *db = (struct sqlite_db *)conn->db;
+    int limit_ms = conn->db->statement_limit_ms, code = 0;
     struct timespec limit;
     clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += conn->db->statement_limit_ms / 1000;
-    limit.tv_nsec += (conn->db->statement_limit_ms % 1000) * 1000000L;
+    limit.tv_sec += limit_ms / 1000;
+    limit.tv_nsec += (limit_ms % 1000) * 1000000L;
     if (limit.tv_nsec >= 1000000000L) {
         limit.tv_sec++;
         limit.tv_nsec -= 1000000000L;
     }
-    if (pthread_mutex_trylock(&db->writer) == 0)
-        return 0;
-    if (pthread_mutex_clocklock(&db->writer, CLOCK_MONOTONIC, &limit) != 0)
-        return err_set(err, ERR_UNAVAILABLE, "database_busy", "another writer holds the database");
-    return 0;
+    pthread_mutex_lock(&db->writer_lock);
+    while (db->writing && code == 0)
+        code = pthread_cond_timedwait(&db->writer_free, &db->writer_lock, &limit);
+    bool got = !db->writing;
+    db->writing = true;
+    pthread_mutex_unlock(&db->writer_lock);
+    return got ? 0 : err_set(err, ERR_UNAVAILABLE, "database_busy", "another writer holds the database");
 }
 
 static void writer_unlock(struct db_conn *conn) {
-    pthread_mutex_unlock(&((struct sqlite_db *)conn->db)->writer);
+    struct sqlite_db *db = (struct sqlite_db *)conn->db;
+    pthread_mutex_lock(&db->writer_lock);
+    db->writing = false;
+    pthread_cond_signal(&db->writer_free);
+    pthread_mutex_unlock(&db->writer_lock);
 }
 
 /* --- notifications: kept until the commit --- */
@@ -375,7 +385,8 @@ static int sqlite_conn_open(struct db *base, struct db_conn **ret, struct err *e
 static void sqlite_close(struct db *base) {
     struct sqlite_db *db = (struct sqlite_db *)base;
     close_fd(db->lock_fd);
-    pthread_mutex_destroy(&db->writer);
+    pthread_cond_destroy(&db->writer_free);
+    pthread_mutex_destroy(&db->writer_lock);
     free(db->path);
     free(db);
 }
@@ -447,7 +458,12 @@ int db_sqlite_open(struct db **ret, const struct db_options *options, struct err
     db->db.ops = &sqlite_ops;
     db->path = str_dup(options->url);
     db->lock_fd = fd;
-    pthread_mutex_init(&db->writer, NULL);
+    pthread_mutex_init(&db->writer_lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->writer_free, &attributes);
+    pthread_condattr_destroy(&attributes);
     *ret = &db->db;
     return 0;
 }

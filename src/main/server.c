@@ -97,8 +97,8 @@ static void stop_serving(struct control_plane *plane) {
         api_stop(plane->api);
     if (plane->hub)
         hub_stop(plane->hub);
+    http_server_stop(plane->http); /* requests still under way may ask relay and hub for figures */
     relay_destroy(plane->relay);
-    http_server_stop(plane->http);
     api_destroy(plane->api);
     hub_destroy(plane->hub);
     keyring_destroy(plane->keyring);
