@@ -129,7 +129,10 @@ static void overtake(struct session *session) {
         task = next;
     }
     struct runtime *runtime = session->supervisor->runtime;
-    if (session->running && session->running->action == ACTION_START && runtime->ops->cancel)
+    if (!session->running || session->running->action != ACTION_START)
+        return;
+    session->running->overtaken = true;
+    if (runtime->ops->cancel)
         runtime->ops->cancel(runtime, session->id);
 }
 

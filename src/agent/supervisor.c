@@ -114,7 +114,8 @@ void command_finished(struct supervisor *supervisor, struct journal_entry *entry
     struct journal_outcome outcome = {.state = task->status == 0 ? JOURNAL_COMPLETED : JOURNAL_FAILED,
                                       .result = task->result,
                                       .error = task->status == 0 ? NULL : task->err.message,
-                                      .retryable = task->status != 0 && err_is_retryable(&task->err)};
+                                      .retryable = task->status != 0 && !task->overtaken &&
+                                                   err_is_retryable(&task->err)};
     supervisor->open--;
     supervisor->writing++;
     journal_finish(supervisor->journal, entry, &outcome, on_outcome_written, supervisor);

@@ -28,6 +28,7 @@ struct task {
     struct journal_entry *entry; /* NULL: nobody asked for it */
     char *payload;               /* JSON text, or NULL */
     int64_t deadline_ms;         /* 0: none */
+    bool overtaken;              /* a start behind which a stop waits: it is not to be tried again */
     bool cleaning;               /* a stop that says nothing */
     /* The outcome, written by the worker. */
     int status;

@@ -25,6 +25,7 @@ struct null_runtime {
     struct runtime_events events;
     int64_t start_ms, stop_ms, fail_every;
     bool usage;
+    struct strv lacks;
     int log; /* or -1 */
     struct echo *echo;
     pthread_mutex_t lock;
@@ -174,9 +175,12 @@ static int null_stop(struct runtime *runtime, const char *id, bool delete_home, 
     if (entry) {
         status = work(null, id, null->stop_ms, deadline_ms, false, err);
         if (status == 0) {
-            note(null, "stop", id);
+            /* The line comes last: a process that is killed in between writes none, never two. */
+            bool was_there = entry->state != RUNTIME_STARTING;
             free(map_remove(null->sessions, id));
             forget_file(null, id);
+            if (was_there)
+                note(null, "stop", id);
         }
     }
     map_remove(null->cancelled, id);
@@ -280,7 +284,10 @@ static int null_usage(struct runtime *runtime, const char *id, struct runtime_us
 
 static bool null_can_run(struct runtime *runtime, const char *const *command, const char *network,
                          char *reason) {
-    return true;
+    if (!strv_contains(&null_of(runtime)->lacks, command[0]))
+        return true;
+    snprintf(reason, SESSION_REASON_MAX, "install %s", command[0]);
+    return false;
 }
 
 static void null_cancel(struct runtime *runtime, const char *id) {
@@ -311,6 +318,7 @@ static void null_destroy(struct runtime *runtime) {
     map_destroy(null->sessions, free);
     map_destroy(null->cancelled, NULL);
     close_fd(null->log);
+    strv_finish(&null->lacks);
     pthread_cond_destroy(&null->cancelled_one);
     pthread_mutex_destroy(&null->lock);
     free(null->dir);
@@ -352,6 +360,8 @@ static int read_variables(struct null_runtime *null, const char *state_dir, stru
         number("STREAMSPACE_NULL_USAGE", 1, &usage, err) < 0)
         return -1;
     null->usage = usage != 0;
+    const char *lacks = getenv("STREAMSPACE_NULL_LACKS");
+    strv_split(&null->lacks, lacks ? lacks : "", ',');
     if (!is_volatile)
         null->dir = str_format("%s/null", state_dir);
     const char *log = getenv("STREAMSPACE_NULL_LOG");

@@ -7,7 +7,8 @@
  * a stop takes this long STREAMSPACE_NULL_FAIL_EVERY each n-th start fails (and may be tried again)
  *   STREAMSPACE_NULL_LOG        file to which "start NAME", "stop NAME", "freeze NAME", "thaw NAME" is
  * appended whenever that changed something STREAMSPACE_NULL_VOLATILE   1: no files; sessions end with the
- * process STREAMSPACE_NULL_USAGE      1: pretends to use CPU and memory
+ * process    STREAMSPACE_NULL_LACKS      programs that cannot be run, separated by commas
+ *   STREAMSPACE_NULL_USAGE       1: pretends to use CPU and memory
  */
 #ifndef SS_AGENT_NULL_NULL_H
 #define SS_AGENT_NULL_NULL_H

@@ -131,6 +131,16 @@ static void send_welcome(struct fake_server *server) {
     strv_finish(&message.welcome.programs);
 }
 
+static char complete[] = "complete", failed[] = "failed";
+
+static void note_outcome(struct fake_server *server, const char *id, int64_t attempt, char *outcome) {
+    if (attempt != 1) /* only first attempts are looked at */
+        return;
+    const char *before = map_set(server->outcomes, id, outcome);
+    if (before && strcmp(before, outcome) != 0)
+        fail_msg("%s was %s and is %s", id, before, outcome);
+}
+
 static void on_text(void *arg, const char *text, size_t length) {
     struct fake_server *server = arg;
     struct err err = {0};
@@ -139,8 +149,16 @@ static void on_text(void *arg, const char *text, size_t length) {
         fail_msg("the agent sent \"%.*s\": %s", (int)length, text, err.message);
     assert_int_equal(message.ignored, 0);
     json_array_append_new(server->inbox, json_loadb(text, length, 0, NULL));
+    if (message.type == PROTO_COMPLETE)
+        note_outcome(server, message.complete.command_id, message.complete.attempt, complete);
+    if (message.type == PROTO_FAILED)
+        note_outcome(server, message.failed.command_id, message.failed.attempt, failed);
     if (message.type == PROTO_HELLO && server->answer_hello)
         send_welcome(server);
+    if (message.type == PROTO_HELLO && server->on_hello)
+        server->on_hello(
+            server->arg,
+            json_object_get(json_array_get(server->inbox, json_array_size(server->inbox) - 1), "payload"));
 }
 
 static void on_close(void *arg, int code, const char *reason) {
@@ -181,6 +199,7 @@ void fake_server_start(struct fake_server *server, struct loop *loop, const char
     atomic_store(&server->give_key, true);
     pthread_mutex_init(&server->lock, NULL);
     server->inbox = json_array();
+    server->outcomes = map_create();
     struct http_server_options options = {.listen = listen ? listen : "127.0.0.1:0",
                                           .listen_fd = -1,
                                           .threads = 1,
@@ -203,6 +222,7 @@ void fake_server_stop(struct fake_server *server) {
         server->streams = next;
     }
     json_decref(server->inbox);
+    map_destroy(server->outcomes, NULL);
     json_decref(server->registration);
     pthread_mutex_destroy(&server->lock);
     free(server->url);

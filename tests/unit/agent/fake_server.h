@@ -5,6 +5,7 @@
 #define SS_TESTS_AGENT_FAKE_SERVER_H
 
 #include "base/loop.h"
+#include "base/map.h"
 #include "proto/proto.h"
 #include "ws/ws.h"
 
@@ -31,7 +32,9 @@ struct fake_server {
     /* The script; may be changed at any time. */
     atomic_int register_status, connect_status, stream_status; /* 0: as it should be */
     atomic_bool give_key;                                      /* registrations are answered with FAKE_KEY */
-    bool answer_hello;                                         /* with a welcome */
+    void (*on_hello)(void *arg, json_t *payload);              /* after the welcome; or NULL */
+    void *arg;
+    bool answer_hello; /* with a welcome */
     int64_t heartbeat_seconds;
     const char *wanted; /* one session, or NULL */
     const char *const *programs;
@@ -41,7 +44,8 @@ struct fake_server {
     json_t *registration; /* the last body (lock) */
     struct ws *ws;        /* the present control channel, or NULL */
     int closes, close_code;
-    json_t *inbox; /* array of messages, all connections */
+    struct map *outcomes; /* command id → "complete" or "failed"; one that changes fails the test */
+    json_t *inbox;        /* array of messages, all connections */
     struct fake_stream *streams;
 };
 
