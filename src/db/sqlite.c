@@ -37,7 +37,7 @@ struct sqlite_rows {
     char *sql; /* owned: key of the cache; NULL: not cached, finalised with the rows */
     uint64_t hash;
     bool in_use;
-    bool holds_writer; /* writes outside a transaction: holds the mutex until it is finished */
+    bool holds_writer; /* writes outside a transaction: the writers' lock is ours until it is finished */
     bool done;
 };
 
@@ -79,7 +79,7 @@ static int failed(sqlite3 *handle, int code, struct err *err, const char *what) 
     }
 }
 
-/* --- the writers' mutex --- */
+/* --- the writers' lock --- */
 
 /* A flag with a condition rather than a mutex: it has a time limit by the monotonic clock. */
 static int writer_lock(struct db_conn *conn, struct err *err) {

@@ -253,6 +253,10 @@ int command_take(struct db_conn *conn, const char *agent_id, int64_t generation,
             return -1;
         }
     }
+    if (deliveries.count == 0) { /* all were set aside */
+        free(deliveries.items);
+        deliveries.items = NULL;
+    }
     *ret = deliveries;
     return 0;
 }
