@@ -275,7 +275,7 @@ static void handle(struct api *api, struct http_request *request, const struct e
         call_problem(call, &err);
         return;
     }
-    if (early && (early->kind != ERR_TOO_LARGE || !call->route)) {
+    if (early && early->kind != ERR_TOO_LARGE) {
         call_problem(call, early);
         return;
     }

@@ -101,6 +101,10 @@ class BadInput(ApiTest):
     def test_a_body_where_none_belongs(self):
         problem(self, self.admin.api("GET", "/auth/me", raw=b"{}"), 400, "unexpected_body")
         problem(self, self.admin.api("DELETE", "/sessions/nobody-x-00000000", raw=b"{}"), 404)
+        problem(self, self.admin.api("PATCH", "/sessions/nobody-x-00000000", {"state": "terminated"}), 405)
+        problem(self, self.admin.api("POST", "/nothing", {"a": "b"}), 404)
+        problem(self, self.admin.request("POST", "/", {"a": "b"}), 404)
+        problem(self, self.admin.api("POST", "/auth/logout", raw=b"x" * 100000), 413)
 
     # --- size ---
 
