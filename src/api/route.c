@@ -63,7 +63,7 @@ static bool split(const char *raw, struct path *path) {
 
 /* Compares with a pattern and copies what stands for its {parameters}. */
 static bool matches(const char *pattern, const struct path *path, struct route_match *match) {
-    char params[ROUTE_PARAMS_MAX][ROUTE_SEGMENT_MAX + 1] = {{0}};
+    const char *params[ROUTE_PARAMS_MAX];
     size_t param = 0, i = 0;
     for (const char *at = pattern; *at; i++) {
         const char *begin = at + 1, *end = begin + strcspn(begin, "/");
@@ -73,7 +73,7 @@ static bool matches(const char *pattern, const struct path *path, struct route_m
         if (*begin == '{') {
             if (!*part || param == ROUTE_PARAMS_MAX)
                 return false;
-            str_copy(params[param++], sizeof params[0], part);
+            params[param++] = part;
         } else if (strlen(part) != (size_t)(end - begin) || strncmp(part, begin, strlen(part)) != 0) {
             return false;
         }
@@ -81,7 +81,8 @@ static bool matches(const char *pattern, const struct path *path, struct route_m
     }
     if (i != path->count)
         return false;
-    memcpy(match->params, params, sizeof params);
+    for (size_t k = 0; k < param; k++)
+        str_copy(match->params[k], sizeof match->params[k], params[k]);
     return true;
 }
 
@@ -99,7 +100,9 @@ static void add_allowed(struct route_match *match, const char *method) {
 int route_find(const struct route *table, size_t count, const char *method, const char *raw,
                struct route_match *match, struct err *err) {
     *match = (struct route_match){0};
-    struct path path = {0};
+    struct path path;
+    path.count = 0;
+    path.too_long = false;
     if (!split(raw, &path))
         return err_set(err, ERR_INVALID, "invalid_path", "the path is malformed or not allowed");
     if (path.too_long)
