@@ -63,10 +63,11 @@ int command_store_ready(struct db_conn *conn, const char *agent_id, int64_t now,
 int command_store_next_retry(struct db_conn *conn, const char *agent_id, int64_t now, int64_t *ret_ms,
                              struct err *err) {
     _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = db_row(conn, &rows, err,
-                        "SELECT MIN(retry_due) FROM agent_commands WHERE agent_id = $1 AND " OPEN
-                        " AND status = 'pending' AND retry_due > $2",
-                        "si", agent_id, now);
+    int status =
+        db_row(conn, &rows, err,
+               "SELECT MIN(retry_due) FROM agent_commands WHERE agent_id = $1 AND retry_due IS NOT NULL "
+               "AND retry_due > $2 AND status = 'pending'",
+               "si", agent_id, now);
     if (status < 0)
         return -1;
     *ret_ms = status == 0 || db_is_null(rows, 0) ? -1 : db_int(rows, 0) - now;

@@ -225,8 +225,8 @@ int session_wanted(struct db_conn *conn, const char *agent_id, struct session_wa
     _cleanup_rows_ struct db_rows *rows = NULL;
     if (db_query(
             conn, &rows, err,
-            "SELECT id, state FROM sessions WHERE agent_id = $1 AND state NOT IN ('terminated', 'failed', "
-            "'terminating') ORDER BY id",
+            "SELECT id, state FROM sessions WHERE agent_id = $1 AND state NOT IN ('terminated', 'failed') "
+            "AND state <> 'terminating' ORDER BY id",
             "s", agent_id) < 0)
         return -1;
     struct session_wanted *items = NULL;

@@ -4,6 +4,7 @@
 #include "control/secret.h"
 #include "control/sessions/ticket_store.h"
 #include "control/settings/settings.h"
+#include "control/users/login_alive.h"
 
 static int check_running(const struct session *session, struct err *err) {
     if (session->state == SESSION_RUNNING)
@@ -36,20 +37,19 @@ static int bad(struct err *err) {
                    "the ticket is not valid: it is used once, within %d seconds", TICKET_SECONDS);
 }
 
-/* Whoever got the ticket may have lost his rights since. */
+/* Whoever got the ticket may have lost his rights since. `err` is not NULL. */
 static int check_rights(struct db_conn *conn, const struct ticket_row *row, struct ticket_use *use,
                         struct err *err) {
-    bool alive = true;
-    if (user_find_id(conn, row->user_id, &use->user, err) < 0)
-        return err && err->kind == ERR_NOT_FOUND ? bad(err) : -1;
-    if (row->login_id && login_is_alive(conn, row->login_id, &alive, err) < 0)
-        return -1;
-    if (!use->user.active || !alive)
+    int status = row->login_id ? login_alive(conn, row->login_id, &use->user, err)
+                               : user_find_id(conn, row->user_id, &use->user, err);
+    if (status < 0)
+        return err->kind == ERR_NOT_FOUND || err->kind == ERR_UNAUTHENTICATED ? bad(err) : -1;
+    if (!use->user.active || use->user.id != row->user_id)
         return bad(err);
     struct actor actor = {
         .user_id = use->user.id, .username = use->user.username, .role = user_role_name(use->user.role)};
     if (session_get_for(conn, &actor, row->session, &use->session, err) < 0)
-        return err && err->kind == ERR_NOT_FOUND ? bad(err) : -1;
+        return err->kind == ERR_NOT_FOUND ? bad(err) : -1;
     return check_running(&use->session, err);
 }
 
@@ -66,7 +66,7 @@ int ticket_use(struct db_conn *conn, const char *session, const char *ticket, st
         return -1;
     if (found == 0 || now >= row.expires_due || !str_eq(row.session, session))
         return bad(err);
-    struct err why = {0}; /* a caller without an err gets the same answer */
+    struct err why = {0};
     struct ticket_use use = {.mode = row.mode, .login_id = row.login_id};
     if (check_rights(conn, &row, &use, &why) < 0) {
         ticket_use_finish(&use);

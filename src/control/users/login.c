@@ -109,14 +109,6 @@ int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *
     return 0;
 }
 
-int login_is_alive(struct db_conn *conn, int64_t login_id, bool *ret, struct err *err) {
-    struct user user;
-    int64_t id = 0;
-    int found = login_store_find(conn, NULL, login_id, &user, &id, NULL, err);
-    *ret = found > 0;
-    return found < 0 ? -1 : 0;
-}
-
 static int announce_end(struct db_conn *conn, int64_t login_id, struct err *err) {
     char data[64];
     snprintf(data, sizeof data, "{\"action\":\"removed\",\"loginId\":%lld}", (long long)login_id);

@@ -55,8 +55,6 @@ int login_find_cookie(struct db_conn *conn, struct keyring *keyring, const char 
  * "user_disabled". */
 int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *token, size_t length,
                      struct login *ret, struct err *err);
-/* Is the login still alive (its user's activity aside)? */
-int login_is_alive(struct db_conn *conn, int64_t login_id, bool *ret, struct err *err);
 /* Exchanges the refresh token for new access and refresh tokens (cookie and csrf stay and are not filled in).
  * ERR_UNAUTHENTICATED "bad_token"; a token used before ends the login. */
 int login_refresh(struct db_conn *conn, struct keyring *keyring, const char *refresh,

@@ -128,6 +128,7 @@ CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 -- Placement adds up what active sessions ask of each agent: from this index alone.
 CREATE INDEX sessions_active ON sessions (agent_id, state, cpu_millis, memory_bytes)
     WHERE state IN ('pending', 'starting', 'running', 'hibernating', 'waking', 'terminating');
+CREATE INDEX sessions_live ON sessions (agent_id) WHERE state NOT IN ('terminated', 'failed');
 CREATE INDEX sessions_due ON sessions (state_due) WHERE state_due IS NOT NULL;
 CREATE INDEX sessions_ends ON sessions (ends_due) WHERE ends_due IS NOT NULL;
 
@@ -158,8 +159,12 @@ CREATE TABLE agent_commands (
 );
 CREATE INDEX agent_commands_open ON agent_commands (agent_id, seq)
     WHERE status IN ('pending', 'sent', 'acknowledged');
+-- Is an earlier command of the session still under way?
+CREATE INDEX agent_commands_order ON agent_commands (session_id, agent_id, seq)
+    WHERE status IN ('pending', 'sent', 'acknowledged');
 CREATE INDEX agent_commands_session ON agent_commands (session_id, seq);
 CREATE INDEX agent_commands_ack ON agent_commands (ack_due) WHERE ack_due IS NOT NULL;
+CREATE INDEX agent_commands_retry ON agent_commands (agent_id, retry_due) WHERE retry_due IS NOT NULL;
 CREATE INDEX agent_commands_expires ON agent_commands (expires_due) WHERE expires_due IS NOT NULL;
 
 -- What agents run and nobody wants, since when.

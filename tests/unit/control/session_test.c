@@ -1,4 +1,5 @@
 /* Sessions from the wish to the end, with the queue between control plane and agent. */
+#include "control/users/login.h"
 #include "rig.h"
 
 static struct rig r;
@@ -561,6 +562,23 @@ static void test_tickets(void **unused) {
     OK(user_set_active(r.c, &r.admin, "alice", false, &err));
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     OK(user_set_active(r.c, &r.admin, "alice", true, &err));
+    /* A login that has ended takes its tickets along. */
+    struct keyring *keyring = NULL;
+    struct login_tokens tokens = {0};
+    struct login login = {0};
+    struct user alice = {0};
+    OK(keyring_create(&keyring, r.c, NULL, &err));
+    OK(user_find(r.c, "alice", &alice, &err));
+    OK(login_create(r.c, keyring, &alice, NULL, NULL, &tokens, &err));
+    OK(login_find_cookie(r.c, keyring, tokens.cookie, &login, &err));
+    keyring_destroy(keyring);
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, login.id, ticket, at, &err));
+    OK(ticket_use(r.c, name, ticket, &use, &err));
+    assert_int_equal(use.login_id, login.id);
+    ticket_use_finish(&use);
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, login.id, ticket, at, &err));
+    OK(login_end(r.c, &r.alice, login.id, &err));
+    FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     /* And the state. */
     OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
     OK(db_exec(r.c, NULL, &err, "UPDATE sessions SET state = 'hibernated' WHERE id = $1", "s", name));

@@ -6,6 +6,9 @@
 #include "base/str.h"
 #include "db/db.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 struct temp_db {
     char directory[64];
     char path[96];
