@@ -155,7 +155,9 @@ class BadInput(ApiTest):
         for path, statuses in (("/api/v1/sessions/" + "x" * 7000, (404, 414)),
                                ("/api/v1/sessions?user=" + "x" * 7000, (200, 400, 414)),
                                ("/" + "a/" * 3000, (404, 414)),
-                               ("/api/v1/sessions?" + "&".join(f"a{i}=1" for i in range(500)), (400, 414))):
+                               ("/api/v1/sessions?" + "&".join(f"a{i}=1" for i in range(500)), (400, 414)),
+                               ("/api/v1/sessions?" + "&" * 20000, (200, 400, 414)),
+                               ("/api/v1/sessions?" + "&".join(f"a{i}" for i in range(3000)), (400, 414))):
             self.assertIn(self.admin.request("GET", path).status, statuses, path[:60])
 
     def test_slow_clients_do_not_hold_others_up(self):
