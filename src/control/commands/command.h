@@ -1,8 +1,9 @@
 /* The queue: rows of agent_commands, pending → sent → acknowledged → completed | failed, each step stamped.
  *
  * Delivery is at least once; the agent's journal (commandId, attempt) makes execution exactly once. One
- * command of a session is open at an agent at a time; those of different sessions run side by side. After
- * every commit that queued something listeners of COMMAND_CHANNEL are told the agent's id (NULL: look for
+ * command of a session is under way at its agent at a time (but a stop overtakes what the agent has
+ * acknowledged: it breaks off a start that hangs); those of different sessions run side by side. After every
+ * commit that queued something listeners of COMMAND_CHANNEL are told the agent's id (NULL: look for
  * yourself).
  *
  * What answers do to sessions is in control/sessions/outcome.h: hubs call that, not the steps here.

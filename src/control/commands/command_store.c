@@ -29,19 +29,23 @@ int command_store_insert(struct db_conn *conn, const struct command_insert *row,
 int command_store_ready(struct db_conn *conn, const char *agent_id, int64_t now, unsigned limit,
                         struct command_ready *ret, size_t *ret_count, struct err *err) {
     _cleanup_rows_ struct db_rows *rows = NULL;
-    if (db_query(conn, &rows, err,
-                 "SELECT c.command_id, c.session_id, c.action, c.attempts, c.fresh, c.deadline_seconds, "
-                 "c.deadline_due, "
-                 "c.payload FROM agent_commands c "
-                 "WHERE c.agent_id = $1 AND c.status IN ('pending', 'sent', 'acknowledged') AND c.status = "
-                 "'pending' "
-                 "AND (c.retry_due IS NULL OR c.retry_due <= $2) AND (c.expires_due IS NULL OR c.expires_due "
-                 "> $2) "
-                 "AND NOT EXISTS (SELECT 1 FROM agent_commands e WHERE e.session_id = c.session_id AND e.seq "
-                 "< c.seq "
-                 "AND e.agent_id = c.agent_id AND e.status IN ('pending', 'sent', 'acknowledged')) "
-                 "ORDER BY c.seq LIMIT $3",
-                 "sii", agent_id, now, (int64_t)limit) < 0)
+    if (db_query(
+            conn, &rows, err,
+            "SELECT c.command_id, c.session_id, c.action, c.attempts, c.fresh, c.deadline_seconds, "
+            "c.deadline_due, "
+            "c.payload FROM agent_commands c "
+            "WHERE c.agent_id = $1 AND c.status IN ('pending', 'sent', 'acknowledged') AND c.status = "
+            "'pending' "
+            "AND (c.retry_due IS NULL OR c.retry_due <= $2) AND (c.expires_due IS NULL OR c.expires_due "
+            "> $2) "
+            /* In a session's order. Only a stop overtakes, and only what the agent has in its journal. */
+            "AND NOT EXISTS (SELECT 1 FROM agent_commands e WHERE e.session_id = c.session_id AND e.seq < "
+            "c.seq "
+            "AND e.agent_id = c.agent_id AND e.status IN ('pending', 'sent', 'acknowledged') "
+            "AND NOT (c.action = 'stop_session' AND e.status = 'acknowledged' AND e.action <> "
+            "'stop_session')) "
+            "ORDER BY c.seq LIMIT $3",
+            "sii", agent_id, now, (int64_t)limit) < 0)
         return -1;
     size_t count = 0;
     int status;

@@ -101,9 +101,11 @@ static const struct {
      "SELECT s.id FROM sessions s WHERE s.state NOT IN ('terminated', 'failed') AND NOT EXISTS (SELECT 1 "
      "FROM agents a "
      "WHERE a.agent_id = s.agent_id)"},
-    {"session has two commands at its agent", "SELECT session_id FROM agent_commands WHERE status IN "
-                                              "('sent', 'acknowledged') AND session_id IS NOT NULL "
-                                              "GROUP BY session_id, agent_id HAVING COUNT(*) > 1"},
+    {"session has two commands at its agent, and the later one is no stop",
+     "SELECT c.session_id FROM agent_commands c JOIN agent_commands e ON e.session_id = c.session_id "
+     "AND e.agent_id = c.agent_id AND e.seq < c.seq WHERE c.status IN ('sent', 'acknowledged') "
+     "AND e.status IN ('sent', 'acknowledged') AND (c.action <> 'stop_session' OR e.action = "
+     "'stop_session')"},
     {"ended session without a time of its end",
      "SELECT s.id FROM sessions s WHERE s.state IN ('terminated', 'failed') AND s.ended_at IS NULL"},
     {"session in a settled state has a deadline, or one in a transient state has none",

@@ -90,7 +90,18 @@ static void answer(struct model *a, const struct entry *entry, bool acknowledge)
     }
 }
 
+/* A stop breaks off what is before it. */
+static void overtake(struct model *a, const struct entry *stop) {
+    for (struct entry *entry = a->journal; entry < stop; entry++)
+        if (entry->state == ACCEPTED && str_eq(entry->session_id, stop->session_id)) {
+            entry->state = BROKEN;
+            answer(a, entry, false);
+        }
+}
+
 static void execute(struct model *a, struct entry *entry) {
+    if (!entry->start)
+        overtake(a, entry);
     unsigned luck = dice(10);
     if (luck == 0)
         entry->state = BROKEN;
