@@ -51,10 +51,23 @@ static void peer_opened(struct http_server *server, struct MHD_Connection *conne
     *slot = peer;
 }
 
+static void request_over(struct http_server *server) {
+    if (atomic_fetch_sub(&server->active, 1) == 1 && atomic_load(&server->draining)) {
+        pthread_mutex_lock(&server->lock);
+        pthread_cond_signal(&server->quiet);
+        pthread_mutex_unlock(&server->lock);
+    }
+}
+
 static void peer_closed(struct http_server *server, void **slot) {
     struct http_peer *peer = *slot;
     if (!peer)
         return;
+    if (peer->request) { /* libmicrohttpd ran out of memory over its head, and does not call on_completed then
+                          */
+        request_destroy(peer->request);
+        request_over(server);
+    }
     pthread_mutex_lock(&server->lock);
     if (peer->previous)
         peer->previous->next = peer->next;
@@ -84,6 +97,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
     struct http_request *request = request_create(server, target);
     request->connection = connection;
     request->peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    request->peer->request = request;
     str_copy(request->address, sizeof request->address, request->peer->address);
     peer_expect(request->peer);
     /* Next, libmicrohttpd would cut the query into parameters, in the connection's memory; of many small ones
@@ -167,7 +181,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
                          enum MHD_RequestTerminationCode code) {
     struct http_server *server = arg;
     struct http_request *request = *slot;
+    struct http_peer *peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     *slot = NULL;
+    peer->request = NULL;
     if (request) {
         peer_expect(request->peer);
         if (request->stream)
@@ -177,11 +194,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
         pthread_mutex_unlock(&request->lock);
         request_destroy(request);
     }
-    if (atomic_fetch_sub(&server->active, 1) == 1 && atomic_load(&server->draining)) {
-        pthread_mutex_lock(&server->lock);
-        pthread_cond_signal(&server->quiet);
-        pthread_mutex_unlock(&server->lock);
-    }
+    request_over(server);
 }
 
 /* --- start and stop --- */

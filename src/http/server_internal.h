@@ -31,6 +31,7 @@ struct http_peer {
     int fd;                   /* libmicrohttpd's */
     _Atomic int64_t deadline; /* clock_ms by which something must have come, 0: the wait is ours */
     char address[INET6_ADDRSTRLEN];
+    struct http_request *request;      /* begun and not completed; of the connection's thread */
     struct http_peer *previous, *next; /* server->peers, under server->lock */
 };
 

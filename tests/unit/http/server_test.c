@@ -316,6 +316,35 @@ static void endless_chunked_bodies_are_cut(void **state) {
     end(f);
 }
 
+/* Heads that ask more of libmicrohttpd's memory than their own length: refused or cut off at once, and
+ * nothing of them is left (the address sanitizer watches). */
+static void small_floods_are_refused(void **state) {
+    static const struct {
+        const char *begin, *item, *end;
+        int count;
+    } floods[] = {
+        {"GET /?", "a&", " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 10000},
+        {"GET /?x=", "&", " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 20000},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", "a: b\r\n", "\r\n", 3000},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ", "a=b; ", "\r\n\r\n", 1000},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ", "a=b; ", "\r\n\r\n", 4000},
+    };
+    struct fixture *f = start(NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(floods); i++) {
+        _cleanup_strbuf_ struct strbuf request = STRBUF_MAX(1024 * 1024);
+        strbuf_puts(&request, floods[i].begin);
+        for (int k = 0; k < floods[i].count; k++)
+            strbuf_puts(&request, floods[i].item);
+        strbuf_puts(&request, floods[i].end);
+        int fd = wire_connect(f->port);
+        wire_send(fd, request.data, request.length);
+        _cleanup_strbuf_ struct strbuf answer = STRBUF_MAX(256 * 1024);
+        assert_true(wire_until(fd, &answer, NULL)); /* within the limit of all waits here */
+        close(fd);
+    }
+    end(f);
+}
+
 static void header_floods_are_refused(void **state) {
     struct fixture *f = start(NULL);
     struct strbuf request = STRBUF_MAX(2 * 1024 * 1024);
@@ -600,6 +629,7 @@ int main(void) {
         cmocka_unit_test(chunked_bodies_are_put_together),
         cmocka_unit_test(bodies_have_limits),
         cmocka_unit_test(endless_chunked_bodies_are_cut),
+        cmocka_unit_test(small_floods_are_refused),
         cmocka_unit_test(header_floods_are_refused),
         cmocka_unit_test(slow_requests_are_cut_off),
         cmocka_unit_test(slow_handlers_are_not_cut_off),
