@@ -52,7 +52,7 @@ static int send_message(void *arg, const struct proto_message *message) {
 
 static void fill_hello(void *arg, struct proto_hello *hello) {
     struct agent *agent = arg;
-    supervisor_fill_hello(agent->supervisor, hello);
+    agent_supervisor_fill_hello(agent->supervisor, hello);
     if (agent->runtime->ops->freeze && agent->runtime->ops->thaw)
         strv_add(&hello->capabilities, "freeze");
     if (agent->runtime->ops->logs)
@@ -61,7 +61,7 @@ static void fill_hello(void *arg, struct proto_hello *hello) {
 
 static void fill_heartbeat(void *arg, struct proto_heartbeat *heartbeat) {
     struct agent *agent = arg;
-    heartbeat->active_sessions = supervisor_active(agent->supervisor);
+    heartbeat->active_sessions = agent_supervisor_active(agent->supervisor);
     heartbeat->load.cpu = machine_cpu_load(&agent->machine);
     heartbeat->load.memory = machine_memory_load();
     heartbeat->missing = programs_take(agent->programs);
@@ -73,7 +73,7 @@ static void fill_heartbeat(void *arg, struct proto_heartbeat *heartbeat) {
 static void on_welcome(void *arg, const struct proto_welcome *welcome) {
     struct agent *agent = arg;
     agent->capacity_told = false;
-    supervisor_welcomed(agent->supervisor, welcome);
+    agent_supervisor_welcomed(agent->supervisor, welcome);
     programs_set(agent->programs, &welcome->programs);
 }
 
@@ -85,7 +85,7 @@ static void on_programs_changed(void *arg) {
 
 static void on_command(void *arg, const struct proto_command *command) {
     struct agent *agent = arg;
-    supervisor_command(agent->supervisor, command);
+    agent_supervisor_command(agent->supervisor, command);
 }
 
 static void on_stream_open(void *arg, const struct proto_stream_open *open) {
@@ -95,7 +95,7 @@ static void on_stream_open(void *arg, const struct proto_stream_open *open) {
 
 static void on_lost(void *arg, int64_t heard_ms) {
     struct agent *agent = arg;
-    supervisor_disconnected(agent->supervisor, heard_ms);
+    agent_supervisor_disconnected(agent->supervisor, heard_ms);
 }
 
 /* --- the end --- */
@@ -142,7 +142,7 @@ static void on_signal(void *arg, uint32_t events) {
         return;
     }
     agent->stop_limit = loop_timer_add(agent->loop, AGENT_STOP_LIMIT_MS, stopping_took_too_long, agent);
-    supervisor_stop_all(agent->supervisor, all_stopped, agent);
+    agent_supervisor_stop_all(agent->supervisor, all_stopped, agent);
 }
 
 /* --- the beginning --- */
@@ -238,7 +238,7 @@ static int make_runtime(struct agent *agent, struct err *err) {
     struct runtime_options options = {.agent_id = agent->identity.agent_id,
                                       .state_dir = agent->identity.dir,
                                       .program = agent->options->program,
-                                      .events = supervisor_events(agent->supervisor)};
+                                      .events = agent_supervisor_events(agent->supervisor)};
     return agent->options->make_runtime(&agent->runtime, &options, err);
 }
 
@@ -275,7 +275,7 @@ static int set_up(struct agent *agent, struct err *err) {
     if (loop_create(&agent->loop, err) < 0 || watch_signals(agent, err) < 0)
         return -1;
     struct supervisor_options supervisor = {.loop = agent->loop, .send = send_message, .arg = agent};
-    agent->supervisor = supervisor_create(&supervisor);
+    agent->supervisor = agent_supervisor_create(&supervisor);
     if (make_runtime(agent, err) < 0 || make_registration(agent, err) < 0)
         return -1;
     struct streams_options streams = {.loop = agent->loop,
@@ -289,7 +289,7 @@ static int set_up(struct agent *agent, struct err *err) {
         return -1;
     agent->programs = programs_create(agent->loop, agent->runtime, on_programs_changed, agent);
     make_uplink(agent);
-    return supervisor_start(agent->supervisor, agent->runtime, agent->journal, err);
+    return agent_supervisor_start(agent->supervisor, agent->runtime, agent->journal, err);
 }
 
 /* False when workers are still busy: what they use is left to them, and the process ends. */
@@ -301,13 +301,13 @@ static bool tear_down(struct agent *agent) {
     if (agent->streams)
         over = streams_close(agent->streams, JOIN_LIMIT_MS) && over;
     if (agent->supervisor)
-        over = supervisor_close(agent->supervisor, JOIN_LIMIT_MS) && over;
+        over = agent_supervisor_close(agent->supervisor, JOIN_LIMIT_MS) && over;
     if (!over)
         return false;
     streams_destroy(agent->streams);
     if (agent->runtime)
         agent->runtime->ops->destroy(agent->runtime);
-    supervisor_destroy(agent->supervisor);
+    agent_supervisor_destroy(agent->supervisor);
     journal_close(agent->journal);
     loop_fd_remove(agent->signal_watch);
     loop_destroy(agent->loop);

@@ -10,12 +10,12 @@
 #define INTERRUPTED "its start was interrupted and cannot be continued"
 #define ENDED_AWAY "the session ended while the agent was away"
 
-struct session *session_find(struct supervisor *supervisor, const char *id) {
+struct session *agent_session_find(struct supervisor *supervisor, const char *id) {
     return map_get(supervisor->sessions, id);
 }
 
-struct session *session_get(struct supervisor *supervisor, const char *id) {
-    struct session *session = session_find(supervisor, id);
+struct session *agent_session_get(struct supervisor *supervisor, const char *id) {
+    struct session *session = agent_session_find(supervisor, id);
     if (session)
         return session;
     session = mem_zalloc(sizeof *session);
@@ -26,7 +26,7 @@ struct session *session_get(struct supervisor *supervisor, const char *id) {
     return session;
 }
 
-void session_destroy(void *arg) {
+void agent_session_destroy(void *arg) {
     struct session *session = arg;
     loop_timer_cancel(session->clean_retry);
     while (session->first) {
@@ -39,10 +39,10 @@ void session_destroy(void *arg) {
     free(session);
 }
 
-void session_release(struct supervisor *supervisor, struct session *session) {
+void agent_session_release(struct supervisor *supervisor, struct session *session) {
     if (session->state == SESSION_ABSENT && !session->running && !session->first && !session->clean_retry) {
         map_remove(supervisor->sessions, session->id);
-        session_destroy(session);
+        agent_session_destroy(session);
     }
 }
 
@@ -64,12 +64,12 @@ static void send_status(struct supervisor *supervisor, const struct session *ses
     proto_message_finish(&message);
 }
 
-void session_send_end(struct supervisor *supervisor, const struct session *session) {
+void agent_session_send_end(struct supervisor *supervisor, const struct session *session) {
     send_status(supervisor, session, session->end_failed ? "failed" : "terminated", session->end_reason);
 }
 
 /* As in the inventory; "" when there is nothing. */
-void session_state_text(const struct session *session, char *text) {
+void agent_session_state_text(const struct session *session, char *text) {
     static const char *const doing[] = {
         [ACTION_START] = "starting",
         [ACTION_STOP] = "terminating",
@@ -136,7 +136,7 @@ static void overtake(struct session *session) {
         runtime->ops->cancel(runtime, session->id);
 }
 
-void session_queue(struct session *session, struct task *task) {
+void agent_session_queue(struct session *session, struct task *task) {
     if (task->action == ACTION_STOP && !task->cleaning)
         overtake(session);
     task->session = session;
@@ -150,7 +150,7 @@ void session_queue(struct session *session, struct task *task) {
 static void succeeded(struct supervisor *supervisor, struct session *session, const struct task *task) {
     switch (task->action) {
     case ACTION_START:
-        session_forget_end(supervisor, session);
+        agent_session_forget_end(supervisor, session);
         session->state = SESSION_RUNNING;
         session->measured_us = 0;
         session->usage = (struct proto_usage){0};
@@ -172,7 +172,7 @@ static void succeeded(struct supervisor *supervisor, struct session *session, co
         session->clean_delay_ms = 0;
         if (task->cleaning)
             break;
-        session_forget_end(supervisor, session);
+        agent_session_forget_end(supervisor, session);
         session->state = SESSION_ABSENT;
         send_status(supervisor, session, "terminated", supervisor->stopping ? "the agent was stopped" : NULL);
         break;
@@ -182,7 +182,7 @@ static void succeeded(struct supervisor *supervisor, struct session *session, co
 static void clean_up(struct supervisor *supervisor, struct session *session) {
     struct task *task = task_create(supervisor, ACTION_STOP, NULL);
     task->cleaning = true;
-    session_queue(session, task);
+    agent_session_queue(session, task);
 }
 
 static void clean_again(void *arg) {
@@ -220,11 +220,11 @@ void task_done(void *arg) {
     task_free(task);
     if (session->end_pending) {
         session->end_pending = false;
-        session_ended(supervisor, session, session->end_failed, session->end_reason);
+        agent_session_ended(supervisor, session, session->end_failed, session->end_reason);
     }
     run_next(session);
-    session_release(supervisor, session);
-    supervisor_check_stopped(supervisor);
+    agent_session_release(supervisor, session);
+    agent_supervisor_check_stopped(supervisor);
 }
 
 /* --- ends that nobody asked for --- */
@@ -233,7 +233,7 @@ static void end_key(const struct session *session, char *key) {
     snprintf(key, JOURNAL_ID_MAX + 1, "ended:%s", session->id);
 }
 
-void session_forget_end(struct supervisor *supervisor, struct session *session) {
+void agent_session_forget_end(struct supervisor *supervisor, struct session *session) {
     char key[JOURNAL_ID_MAX + 1];
     end_key(session, key);
     struct journal_entry *entry = journal_find(supervisor->journal, key, 0);
@@ -247,7 +247,7 @@ void session_forget_end(struct supervisor *supervisor, struct session *session) 
 static void record_end(struct supervisor *supervisor, struct session *session) {
     char key[JOURNAL_ID_MAX + 1];
     end_key(session, key);
-    session_forget_end(supervisor, session);
+    agent_session_forget_end(supervisor, session);
     struct journal_command command = {.id = key, .action = "ended", .session_id = session->id};
     struct journal_outcome outcome = {.state = session->end_failed ? JOURNAL_FAILED : JOURNAL_COMPLETED,
                                       .error = session->end_reason};
@@ -255,7 +255,8 @@ static void record_end(struct supervisor *supervisor, struct session *session) {
     journal_finish(supervisor->journal, entry, &outcome, NULL, NULL);
 }
 
-void session_ended(struct supervisor *supervisor, struct session *session, bool failed, const char *reason) {
+void agent_session_ended(struct supervisor *supervisor, struct session *session, bool failed,
+                         const char *reason) {
     char copy[SESSION_REASON_MAX]; /* `reason` may be the session's own */
     str_copy(copy, sizeof copy, reason ? reason : "");
     str_copy(session->end_reason, sizeof session->end_reason, copy);
@@ -269,7 +270,7 @@ void session_ended(struct supervisor *supervisor, struct session *session, bool 
     log_info("session ended", "session", session->id, "reason", session->end_reason);
     record_end(supervisor, session);
     session->state = SESSION_ENDED;
-    session_send_end(supervisor, session);
+    agent_session_send_end(supervisor, session);
     clean_up(supervisor, session);
 }
 
@@ -283,11 +284,11 @@ static bool has_open(const struct supervisor *supervisor, const char *session_id
     return false;
 }
 
-void session_adopt(struct supervisor *supervisor, const struct runtime_inventory_entry *found) {
-    struct session *session = session_get(supervisor, found->session_id);
+void agent_session_adopt(struct supervisor *supervisor, const struct runtime_inventory_entry *found) {
+    struct session *session = agent_session_get(supervisor, found->session_id);
     bool over = session->state == SESSION_ENDED; /* the journal says so: this is its rest */
     if (found->state == RUNTIME_RUNNING || found->state == RUNTIME_FROZEN) {
-        session_forget_end(supervisor, session);
+        agent_session_forget_end(supervisor, session);
         session->state = found->state == RUNTIME_RUNNING ? SESSION_RUNNING : SESSION_FROZEN;
         return;
     }
@@ -298,7 +299,8 @@ void session_adopt(struct supervisor *supervisor, const struct runtime_inventory
         return;
     }
     session->state = SESSION_RUNNING;
-    session_ended(supervisor, session, true, found->state == RUNTIME_STARTING ? INTERRUPTED : ENDED_AWAY);
+    agent_session_ended(supervisor, session, true,
+                        found->state == RUNTIME_STARTING ? INTERRUPTED : ENDED_AWAY);
 }
 
 /* --- usage --- */
@@ -323,7 +325,7 @@ static bool differs(int64_t a, int64_t b, int64_t step) {
 }
 
 static void usage_apply(struct supervisor *supervisor, const struct usage_entry *entry) {
-    struct session *session = session_find(supervisor, entry->id);
+    struct session *session = agent_session_find(supervisor, entry->id);
     if (!entry->known || !session || session->state != SESSION_RUNNING || session->running)
         return;
     struct proto_usage now = {.memory_bytes = entry->usage.memory_bytes};

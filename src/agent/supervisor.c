@@ -19,11 +19,11 @@ static void handle_event(void *arg) {
     struct supervisor *supervisor = event->supervisor;
     if (supervisor->closed)
         return;
-    struct session *session = session_find(supervisor, event->session_id);
+    struct session *session = agent_session_find(supervisor, event->session_id);
     if (!session)
         return;
     if (!event->stage) {
-        session_ended(supervisor, session, event->failed, event->text);
+        agent_session_ended(supervisor, session, event->failed, event->text);
         return;
     }
     if (!session->running || session->running->action != ACTION_START)
@@ -54,7 +54,7 @@ static void on_ended(void *arg, const char *session_id, bool failed, const char 
     post_event(arg, session_id, false, failed, reason);
 }
 
-struct runtime_events supervisor_events(struct supervisor *supervisor) {
+struct runtime_events agent_supervisor_events(struct supervisor *supervisor) {
     return (struct runtime_events){.stage = on_stage, .ended = on_ended, .arg = supervisor};
 }
 
@@ -105,7 +105,7 @@ static void on_outcome_written(void *arg, struct journal_entry *entry, bool dura
     struct supervisor *supervisor = arg;
     send_outcome(supervisor, entry);
     supervisor->writing--;
-    supervisor_check_stopped(supervisor);
+    agent_supervisor_check_stopped(supervisor);
 }
 
 void command_finished(struct supervisor *supervisor, struct journal_entry *entry, const struct task *task) {
@@ -123,15 +123,15 @@ void command_finished(struct supervisor *supervisor, struct journal_entry *entry
 
 static void queue_entry(struct supervisor *supervisor, struct journal_entry *entry) {
     enum action action = action_parse(entry->action);
-    struct session *session = session_get(supervisor, entry->session_id);
-    session_queue(session, task_create(supervisor, action, entry));
+    struct session *session = agent_session_get(supervisor, entry->session_id);
+    agent_session_queue(session, task_create(supervisor, action, entry));
 }
 
 static void on_accepted(void *arg, struct journal_entry *entry, bool durable) {
     struct supervisor *supervisor = arg;
     if (supervisor->closed || supervisor->stopping) { /* it is journalled: the next process does it */
         supervisor->open--;
-        supervisor_check_stopped(supervisor);
+        agent_supervisor_check_stopped(supervisor);
         return;
     }
     if (!durable && action_parse(entry->action) != ACTION_STOP) {
@@ -169,7 +169,7 @@ static void repeat(struct supervisor *supervisor, struct journal_entry *entry) {
         send_outcome(supervisor, entry);
 }
 
-void supervisor_command(struct supervisor *supervisor, const struct proto_command *command) {
+void agent_supervisor_command(struct supervisor *supervisor, const struct proto_command *command) {
     if (supervisor->closed || supervisor->stopping)
         return; /* not acknowledged: it is sent again to the next process */
     struct journal_entry *known = journal_find(supervisor->journal, command->command_id, command->attempt);
@@ -230,7 +230,7 @@ static void fill_inventory(struct supervisor *supervisor, struct proto_hello *he
     while (map_next(supervisor->sessions, &cursor, NULL, &value) && hello->inventory_count < PROTO_LIST_MAX) {
         const struct session *session = value;
         struct proto_session *entry = &hello->inventory[hello->inventory_count];
-        session_state_text(session, entry->state);
+        agent_session_state_text(session, entry->state);
         if (!*entry->state)
             continue;
         str_copy(entry->session_id, sizeof entry->session_id, session->id);
@@ -238,7 +238,7 @@ static void fill_inventory(struct supervisor *supervisor, struct proto_hello *he
     }
 }
 
-void supervisor_fill_hello(struct supervisor *supervisor, struct proto_hello *hello) {
+void agent_supervisor_fill_hello(struct supervisor *supervisor, struct proto_hello *hello) {
     fill_inventory(supervisor, hello);
     hello->open_commands = mem_zalloc(SUPERVISOR_HELLO_OPEN_MAX * sizeof *hello->open_commands);
     for (struct journal_entry *e = journal_first(supervisor->journal); e; e = journal_next(e))
@@ -249,7 +249,7 @@ void supervisor_fill_hello(struct supervisor *supervisor, struct proto_hello *he
             add_open(hello, e);
 }
 
-void supervisor_disconnected(struct supervisor *supervisor, int64_t heard_ms) {
+void agent_supervisor_disconnected(struct supervisor *supervisor, int64_t heard_ms) {
     for (struct journal_entry *e = journal_first(supervisor->journal); e; e = journal_next(e)) {
         if (e->sent_ms && heard_ms - e->sent_ms >= SUPERVISOR_SETTLE_MS)
             e->settled = true;
@@ -273,15 +273,15 @@ static void repeat_ends(struct supervisor *supervisor, const struct proto_welcom
         if (session->state != SESSION_ENDED)
             continue;
         if (is_wanted(welcome, session->id)) {
-            session_send_end(supervisor, session);
+            agent_session_send_end(supervisor, session);
         } else {
-            session_forget_end(supervisor, session);
-            session_release(supervisor, session);
+            agent_session_forget_end(supervisor, session);
+            agent_session_release(supervisor, session);
         }
     }
 }
 
-void supervisor_welcomed(struct supervisor *supervisor, const struct proto_welcome *welcome) {
+void agent_supervisor_welcomed(struct supervisor *supervisor, const struct proto_welcome *welcome) {
     size_t unsettled = 0;
     repeat_ends(supervisor, welcome);
     for (struct journal_entry *e = journal_first(supervisor->journal); e; e = journal_next(e))
@@ -296,7 +296,7 @@ void supervisor_welcomed(struct supervisor *supervisor, const struct proto_welco
 
 /* --- life cycle --- */
 
-struct supervisor *supervisor_create(const struct supervisor_options *options) {
+struct supervisor *agent_supervisor_create(const struct supervisor_options *options) {
     struct supervisor *supervisor = mem_zalloc(sizeof *supervisor);
     supervisor->options = *options;
     supervisor->sessions = map_create();
@@ -305,7 +305,7 @@ struct supervisor *supervisor_create(const struct supervisor_options *options) {
 }
 
 static void restore_end(struct supervisor *supervisor, const struct journal_entry *entry) {
-    struct session *session = session_get(supervisor, entry->session_id);
+    struct session *session = agent_session_get(supervisor, entry->session_id);
     session->state = SESSION_ENDED;
     session->end_failed = entry->state == JOURNAL_FAILED;
     str_copy(session->end_reason, sizeof session->end_reason, entry->error ? entry->error : "");
@@ -328,8 +328,8 @@ static void continue_commands(struct supervisor *supervisor) {
     }
 }
 
-int supervisor_start(struct supervisor *supervisor, struct runtime *runtime, struct journal *journal,
-                     struct err *err) {
+int agent_supervisor_start(struct supervisor *supervisor, struct runtime *runtime, struct journal *journal,
+                           struct err *err) {
     _cleanup_free_ struct runtime_inventory_entry *found = NULL;
     size_t count = 0;
     supervisor->runtime = runtime;
@@ -340,7 +340,7 @@ int supervisor_start(struct supervisor *supervisor, struct runtime *runtime, str
         if (str_starts(e->id, "ended:") && e->state != JOURNAL_ACCEPTED)
             restore_end(supervisor, e);
     for (size_t i = 0; i < count; i++)
-        session_adopt(supervisor, &found[i]);
+        agent_session_adopt(supervisor, &found[i]);
     if (count) {
         char number[24];
         snprintf(number, sizeof number, "%zu", count);
@@ -351,7 +351,7 @@ int supervisor_start(struct supervisor *supervisor, struct runtime *runtime, str
     return 0;
 }
 
-bool supervisor_close(struct supervisor *supervisor, int64_t limit_ms) {
+bool agent_supervisor_close(struct supervisor *supervisor, int64_t limit_ms) {
     supervisor->closed = true;
     if (!pool_destroy(supervisor->pool, limit_ms))
         return false;
@@ -360,18 +360,18 @@ bool supervisor_close(struct supervisor *supervisor, int64_t limit_ms) {
     return true;
 }
 
-void supervisor_destroy(struct supervisor *supervisor) {
+void agent_supervisor_destroy(struct supervisor *supervisor) {
     if (!supervisor)
         return;
     supervisor->closed = true;
     pool_destroy(supervisor->pool, SUPERVISOR_TASK_MAX_MS);
     loop_step(supervisor->options.loop, 0);
     usage_stop(supervisor);
-    map_destroy(supervisor->sessions, session_destroy);
+    map_destroy(supervisor->sessions, agent_session_destroy);
     free(supervisor);
 }
 
-int64_t supervisor_active(const struct supervisor *supervisor) {
+int64_t agent_supervisor_active(const struct supervisor *supervisor) {
     size_t cursor = 0;
     void *value;
     int64_t active = 0;
@@ -384,12 +384,12 @@ int64_t supervisor_active(const struct supervisor *supervisor) {
     return active;
 }
 
-bool supervisor_idle(const struct supervisor *supervisor) {
+bool agent_supervisor_idle(const struct supervisor *supervisor) {
     return supervisor->working == 0 && supervisor->open == 0 && supervisor->writing == 0;
 }
 
-void supervisor_check_stopped(struct supervisor *supervisor) {
-    if (!supervisor->stopped || !supervisor_idle(supervisor))
+void agent_supervisor_check_stopped(struct supervisor *supervisor) {
+    if (!supervisor->stopped || !agent_supervisor_idle(supervisor))
         return;
     size_t cursor = 0;
     void *value;
@@ -403,7 +403,7 @@ void supervisor_check_stopped(struct supervisor *supervisor) {
     done(supervisor->stopped_arg);
 }
 
-void supervisor_stop_all(struct supervisor *supervisor, loop_fn done, void *arg) {
+void agent_supervisor_stop_all(struct supervisor *supervisor, loop_fn done, void *arg) {
     supervisor->stopping = true;
     supervisor->stopped = done;
     supervisor->stopped_arg = arg;
@@ -412,7 +412,7 @@ void supervisor_stop_all(struct supervisor *supervisor, loop_fn done, void *arg)
     while (map_next(supervisor->sessions, &cursor, NULL, &value)) {
         struct session *session = value;
         if (session->state != SESSION_ENDED)
-            session_queue(session, task_create(supervisor, ACTION_STOP, NULL));
+            agent_session_queue(session, task_create(supervisor, ACTION_STOP, NULL));
     }
-    supervisor_check_stopped(supervisor);
+    agent_supervisor_check_stopped(supervisor);
 }

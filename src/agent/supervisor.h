@@ -49,35 +49,35 @@ struct supervisor_options {
     void *arg;
 };
 
-struct supervisor *supervisor_create(const struct supervisor_options *options);
+struct supervisor *agent_supervisor_create(const struct supervisor_options *options);
 /* What a runtime is to be made with. */
-struct runtime_events supervisor_events(struct supervisor *supervisor);
+struct runtime_events agent_supervisor_events(struct supervisor *supervisor);
 /* Adopts the runtime's sessions and continues what the journal holds. Both are borrowed. */
-int supervisor_start(struct supervisor *supervisor, struct runtime *runtime, struct journal *journal,
-                     struct err *err);
+int agent_supervisor_start(struct supervisor *supervisor, struct runtime *runtime, struct journal *journal,
+                           struct err *err);
 
 /* The end, in two steps, with the runtime's destruction in between. First: no command is taken any more, and
  * those under way are waited for up to `limit_ms`; what is not done is continued by the next process. False
  * when some still run: then nothing may be destroyed, and the process is expected to end. */
-bool supervisor_close(struct supervisor *supervisor, int64_t limit_ms);
+bool agent_supervisor_close(struct supervisor *supervisor, int64_t limit_ms);
 /* Second. Runs the loop for what was posted to it. Accepts NULL. */
-void supervisor_destroy(struct supervisor *supervisor);
+void agent_supervisor_destroy(struct supervisor *supervisor);
 
 /* A command has arrived. */
-void supervisor_command(struct supervisor *supervisor, const struct proto_command *command);
+void agent_supervisor_command(struct supervisor *supervisor, const struct proto_command *command);
 /* Fills inventory and open commands of a hello (owned by the message). */
-void supervisor_fill_hello(struct supervisor *supervisor, struct proto_hello *hello);
+void agent_supervisor_fill_hello(struct supervisor *supervisor, struct proto_hello *hello);
 /* The control plane said welcome: reports what it may not know yet. */
-void supervisor_welcomed(struct supervisor *supervisor, const struct proto_welcome *welcome);
+void agent_supervisor_welcomed(struct supervisor *supervisor, const struct proto_welcome *welcome);
 /* The connection is gone; the control plane was last heard at `heard_ms` (clock_ms()). */
-void supervisor_disconnected(struct supervisor *supervisor, int64_t heard_ms);
+void agent_supervisor_disconnected(struct supervisor *supervisor, int64_t heard_ms);
 
 /* Sessions that take room: starting, running, hibernating, waking, being stopped. */
-int64_t supervisor_active(const struct supervisor *supervisor);
+int64_t agent_supervisor_active(const struct supervisor *supervisor);
 /* True while nothing is under way or queued. */
-bool supervisor_idle(const struct supervisor *supervisor);
+bool agent_supervisor_idle(const struct supervisor *supervisor);
 
 /* Ends every session, for good; from now on no command is taken. `done` is called when all are gone. */
-void supervisor_stop_all(struct supervisor *supervisor, loop_fn done, void *arg);
+void agent_supervisor_stop_all(struct supervisor *supervisor, loop_fn done, void *arg);
 
 #endif

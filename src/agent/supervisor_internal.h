@@ -77,23 +77,24 @@ void task_run(void *arg); /* on a worker; posts task_done */
 bool err_is_retryable(const struct err *err);
 
 /* --- sessions.c --- */
-struct session *session_find(struct supervisor *supervisor, const char *id);
-struct session *session_get(struct supervisor *supervisor, const char *id); /* made when unknown */
-void session_queue(struct session *session, struct task *task);
-void session_destroy(void *session);
-void session_state_text(const struct session *session, char *text);
-void session_adopt(struct supervisor *supervisor, const struct runtime_inventory_entry *found);
-void session_ended(struct supervisor *supervisor, struct session *session, bool failed, const char *reason);
-void session_send_end(struct supervisor *supervisor, const struct session *session);
-void session_forget_end(struct supervisor *supervisor, struct session *session);
+struct session *agent_session_find(struct supervisor *supervisor, const char *id);
+struct session *agent_session_get(struct supervisor *supervisor, const char *id); /* made when unknown */
+void agent_session_queue(struct session *session, struct task *task);
+void agent_session_destroy(void *session);
+void agent_session_state_text(const struct session *session, char *text);
+void agent_session_adopt(struct supervisor *supervisor, const struct runtime_inventory_entry *found);
+void agent_session_ended(struct supervisor *supervisor, struct session *session, bool failed,
+                         const char *reason);
+void agent_session_send_end(struct supervisor *supervisor, const struct session *session);
+void agent_session_forget_end(struct supervisor *supervisor, struct session *session);
 /* Frees a session of which nothing is left to say. */
-void session_release(struct supervisor *supervisor, struct session *session);
+void agent_session_release(struct supervisor *supervisor, struct session *session);
 void usage_start(struct supervisor *supervisor);
 void usage_stop(struct supervisor *supervisor);
 void task_done(void *task); /* on the loop */
 
 /* --- supervisor.c --- */
 void command_finished(struct supervisor *supervisor, struct journal_entry *entry, const struct task *task);
-void supervisor_check_stopped(struct supervisor *supervisor);
+void agent_supervisor_check_stopped(struct supervisor *supervisor);
 
 #endif

@@ -47,19 +47,19 @@ static void open_rig(struct rig *rig) {
     struct err err = {0};
     assert_int_equal(loop_create(&rig->loop, &err), 0);
     struct supervisor_options options = {.loop = rig->loop, .send = record, .arg = rig};
-    rig->supervisor = supervisor_create(&options);
+    rig->supervisor = agent_supervisor_create(&options);
     struct runtime_options runtime = {
-        .agent_id = "agent-1", .state_dir = rig->dir, .events = supervisor_events(rig->supervisor)};
+        .agent_id = "agent-1", .state_dir = rig->dir, .events = agent_supervisor_events(rig->supervisor)};
     if (runtime_null_create(&rig->runtime, &runtime, &err) < 0 ||
         journal_open(&rig->journal, rig->loop, rig->journal_path, &err) < 0 ||
-        supervisor_start(rig->supervisor, rig->runtime, rig->journal, &err) < 0)
+        agent_supervisor_start(rig->supervisor, rig->runtime, rig->journal, &err) < 0)
         fail_msg("%s", err.message);
 }
 
 static void close_rig(struct rig *rig) {
-    assert_true(supervisor_close(rig->supervisor, LIMIT_MS));
+    assert_true(agent_supervisor_close(rig->supervisor, LIMIT_MS));
     rig->runtime->ops->destroy(rig->runtime);
-    supervisor_destroy(rig->supervisor);
+    agent_supervisor_destroy(rig->supervisor);
     journal_close(rig->journal);
     loop_destroy(rig->loop);
 }
@@ -122,7 +122,7 @@ static void give(struct rig *rig, const char *id, int attempt, const char *actio
         .attempt = attempt, .deadline_seconds = deadline_seconds, .payload = payload};
     str_copy(command.command_id, sizeof command.command_id, id);
     str_copy(command.action, sizeof command.action, action);
-    supervisor_command(rig->supervisor, &command);
+    agent_supervisor_command(rig->supervisor, &command);
     json_decref(payload);
 }
 
@@ -178,9 +178,9 @@ static json_t *await(struct rig *rig, const char *type, const char *name, const 
 
 static void await_idle(struct rig *rig) {
     int64_t limit = clock_ms() + LIMIT_MS;
-    while (!supervisor_idle(rig->supervisor) && clock_ms() < limit)
+    while (!agent_supervisor_idle(rig->supervisor) && clock_ms() < limit)
         loop_step(rig->loop, 50);
-    assert_true(supervisor_idle(rig->supervisor));
+    assert_true(agent_supervisor_idle(rig->supervisor));
     for (int i = 0; i < 20; i++)
         loop_step(rig->loop, 1);
 }
@@ -204,7 +204,7 @@ static void assert_deeds(struct rig *rig, const char *wanted) {
 
 static void hello(struct rig *rig, struct proto_message *message) {
     *message = (struct proto_message){.type = PROTO_HELLO};
-    supervisor_fill_hello(rig->supervisor, &message->hello);
+    agent_supervisor_fill_hello(rig->supervisor, &message->hello);
 }
 
 static void welcome(struct rig *rig, const char *wanted) {
@@ -215,7 +215,7 @@ static void welcome(struct rig *rig, const char *wanted) {
         welcome.wanted = &session;
         welcome.wanted_count = 1;
     }
-    supervisor_welcomed(rig->supervisor, &welcome);
+    agent_supervisor_welcomed(rig->supervisor, &welcome);
 }
 
 static const char *inventory_state(const struct proto_message *message, const char *session) {
@@ -240,13 +240,13 @@ static void test_start_and_stop(void **state) {
     assert_string_equal(field(json_array_get(rig->sent, (size_t)stage), "reason"), "pretending");
     json_t *payload = json_object_get(json_array_get(rig->sent, (size_t)running), "payload");
     assert_true(json_is_true(json_object_get(payload, "vncReady")));
-    assert_int_equal(supervisor_active(rig->supervisor), 1);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), 1);
     give_simple(rig, "cmd-00000002", "stop_session", "one");
     json_t *stopped = await(rig, "complete", "commandId", "cmd-00000002");
     json_t *result = json_object_get(json_object_get(stopped, "payload"), "result");
     assert_string_equal(json_string_value(json_object_get(result, "state")), "terminated");
     assert_int_equal(count(rig, "status", "state", "terminated"), 1);
-    assert_int_equal(supervisor_active(rig->supervisor), 0);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), 0);
     assert_deeds(rig, "start one\nstop one\n");
 }
 
@@ -306,7 +306,7 @@ static void test_sessions_side_by_side(void **state) {
         await(rig, "complete", "commandId", id);
     }
     assert_in_range(clock_ms() - began, 400, 400 * SUPERVISOR_THREADS / 2);
-    assert_int_equal(supervisor_active(rig->supervisor), SUPERVISOR_THREADS);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), SUPERVISOR_THREADS);
 }
 
 static void test_many_commands_few_fsyncs(void **state) {
@@ -319,7 +319,7 @@ static void test_many_commands_few_fsyncs(void **state) {
         give_start(rig, id, session);
     }
     await_idle(rig);
-    assert_int_equal(supervisor_active(rig->supervisor), 200);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), 200);
     assert_in_range(journal_stats(rig->journal).syncs - before, 1, 150);
     int64_t limit = clock_ms() + LIMIT_MS;
     while (find(rig, "complete", "commandId", "cmd-000000c7", 0) < 0 && clock_ms() < limit)
@@ -346,7 +346,7 @@ static void test_stop_cancels_a_start_under_way(void **state) {
     await(rig, "complete", "commandId", "cmd-00000002");
     assert_in_range(clock_ms() - began, 0, 5000);
     assert_deeds(rig, "");
-    assert_int_equal(supervisor_active(rig->supervisor), 0);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), 0);
 }
 
 static void test_stop_ends_waiting_starts_unrun(void **state) {
@@ -412,7 +412,7 @@ static void test_deadline(void **state) {
     json_t *failed = await(rig, "failed", "commandId", "cmd-00000001");
     assert_true(retryable(failed));
     assert_in_range(clock_ms() - began, 900, 5000);
-    assert_int_equal(supervisor_active(rig->supervisor), 0);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), 0);
 }
 
 static void test_deadline_over_before_it_runs(void **state) {
@@ -472,7 +472,7 @@ static void test_continued_after_a_crash(void **state) {
     hello(rig, &message);
     assert_string_equal(inventory_state(&message, "one"), "hibernated");
     proto_message_finish(&message);
-    assert_int_equal(supervisor_active(rig->supervisor), 0);
+    assert_int_equal(agent_supervisor_active(rig->supervisor), 0);
 }
 
 static void test_adoption(void **state) {
@@ -507,7 +507,7 @@ static void test_end_by_itself(void **state) {
     runtime_null_end(rig->runtime, "one", false, "the application ended");
     await_idle(rig);
     int64_t limit = clock_ms() + LIMIT_MS;
-    while (supervisor_active(rig->supervisor) && clock_ms() < limit)
+    while (agent_supervisor_active(rig->supervisor) && clock_ms() < limit)
         loop_step(rig->loop, 10);
     await_idle(rig);
     assert_deeds(rig, "start one\nstop one\n");
@@ -566,11 +566,11 @@ static void test_outcomes_survive_a_lost_connection(void **state) {
     welcome(rig, "one");
     assert_int_equal(count(rig, "complete", "commandId", "cmd-00000001"), 1);
     /* It may have been lost with this connection, so it is told again … */
-    supervisor_disconnected(rig->supervisor, clock_ms() + 1000);
+    agent_supervisor_disconnected(rig->supervisor, clock_ms() + 1000);
     welcome(rig, "one");
     assert_int_equal(count(rig, "complete", "commandId", "cmd-00000001"), 2);
     /* … until a connection has lived on long enough. */
-    supervisor_disconnected(rig->supervisor, clock_ms() + SUPERVISOR_SETTLE_MS + 1);
+    agent_supervisor_disconnected(rig->supervisor, clock_ms() + SUPERVISOR_SETTLE_MS + 1);
     welcome(rig, "one");
     assert_int_equal(count(rig, "complete", "commandId", "cmd-00000001"), 2);
     hello(rig, &message);
@@ -598,7 +598,7 @@ static void test_stop_all(void **state) {
     }
     await(rig, "ack", "commandId", "cmd-0000001d");
     bool done = false;
-    supervisor_stop_all(rig->supervisor, set_true, &done);
+    agent_supervisor_stop_all(rig->supervisor, set_true, &done);
     give_start(rig, "cmd-000000ff", "late"); /* not taken */
     int64_t limit = clock_ms() + LIMIT_MS;
     while (!done && clock_ms() < limit)
