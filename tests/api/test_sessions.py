@@ -233,6 +233,23 @@ class Sessions(ApiTest):
         finally:
             self.robot.log = before
 
+    def test_following_ends_with_the_login(self):
+        import http.client
+        self.make_user("reader")
+        reader = self.client("reader")
+        name = self.running(reader)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/api/v1/sessions/{name}/logs?follow=true",
+                           headers={"Authorization": f"Bearer {reader.token}"})
+        response = connection.getresponse()
+        self.assertEqual(response.readline(), b"line 1\n")
+        reader.expect(204, "POST", "/auth/logout")
+        begin = time.monotonic()
+        response.read()
+        self.assertLess(time.monotonic() - begin, 3)
+        self.admin.expect(202, "DELETE", f"/sessions/{name}")
+
     def test_a_hundred_sessions_at_once(self):
         statuses, names = [], []
 
