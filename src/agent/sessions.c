@@ -48,8 +48,8 @@ void agent_session_release(struct supervisor *supervisor, struct session *sessio
 
 /* --- what the control plane is told --- */
 
-static void send_status(struct supervisor *supervisor, const struct session *session, const char *state,
-                        const char *reason) {
+static int send_status(struct supervisor *supervisor, const struct session *session, const char *state,
+                       const char *reason) {
     struct proto_message message = {.type = PROTO_STATUS};
     struct proto_status *status = &message.status;
     str_copy(status->session_id, sizeof status->session_id, session->id);
@@ -60,12 +60,27 @@ static void send_status(struct supervisor *supervisor, const struct session *ses
         status->usage = session->usage;
         status->platform_metadata = json_pack("{s:s}", "runtime", supervisor->runtime->ops->name);
     }
-    supervisor->options.send(supervisor->options.arg, &message);
+    int result = supervisor->options.send(supervisor->options.arg, &message);
     proto_message_finish(&message);
+    return result;
 }
 
-void agent_session_send_end(struct supervisor *supervisor, const struct session *session) {
-    send_status(supervisor, session, session->end_failed ? "failed" : "terminated", session->end_reason);
+void agent_session_send_end(struct supervisor *supervisor, struct session *session) {
+    if (send_status(supervisor, session, session->end_failed ? "failed" : "terminated",
+                    session->end_reason) == 0)
+        session->end_sent_ms = clock_ms();
+}
+
+void sessions_settle(struct supervisor *supervisor, int64_t before_ms) {
+    size_t cursor = 0;
+    void *value;
+    while (map_next(supervisor->sessions, &cursor, NULL, &value)) {
+        struct session *session = value;
+        if (session->state != SESSION_ENDED || !session->end_sent_ms || session->end_sent_ms > before_ms)
+            continue;
+        agent_session_forget_end(supervisor, session);
+        agent_session_release(supervisor, session);
+    }
 }
 
 /* As in the inventory; "" when there is nothing. */
@@ -270,6 +285,7 @@ void agent_session_ended(struct supervisor *supervisor, struct session *session,
     log_info("session ended", "session", session->id, "reason", session->end_reason);
     record_end(supervisor, session);
     session->state = SESSION_ENDED;
+    session->end_sent_ms = 0;
     agent_session_send_end(supervisor, session);
     clean_up(supervisor, session);
 }
@@ -318,8 +334,6 @@ struct usage_round {
     struct usage_entry entries[];
 };
 
-static void usage_tick(void *arg);
-
 static bool differs(int64_t a, int64_t b, int64_t step) {
     return a - b >= step || b - a >= step;
 }
@@ -361,9 +375,7 @@ static void usage_measure(void *arg) {
     loop_post(round->supervisor->options.loop, usage_done, round);
 }
 
-static void usage_tick(void *arg) {
-    struct supervisor *supervisor = arg;
-    usage_start(supervisor);
+static void usage_begin(struct supervisor *supervisor) {
     if (supervisor->usage_round)
         return;
     size_t cursor = 0;
@@ -384,15 +396,22 @@ static void usage_tick(void *arg) {
     pool_submit(supervisor->pool, usage_measure, round);
 }
 
-void usage_start(struct supervisor *supervisor) {
+static void tick(void *arg) {
+    struct supervisor *supervisor = arg;
+    sessions_tick_start(supervisor);
     if (supervisor->runtime->ops->usage)
-        supervisor->usage_timer =
-            loop_timer_add(supervisor->options.loop, SUPERVISOR_USAGE_MS, usage_tick, supervisor);
+        usage_begin(supervisor);
+    /* Were the connection lost meanwhile, the times of sending would have been reset. */
+    sessions_settle(supervisor, clock_ms() - SUPERVISOR_SETTLE_MS - SUPERVISOR_TICK_MS);
 }
 
-void usage_stop(struct supervisor *supervisor) {
-    loop_timer_cancel(supervisor->usage_timer);
-    supervisor->usage_timer = NULL;
+void sessions_tick_start(struct supervisor *supervisor) {
+    supervisor->tick = loop_timer_add(supervisor->options.loop, SUPERVISOR_TICK_MS, tick, supervisor);
+}
+
+void sessions_tick_stop(struct supervisor *supervisor) {
+    loop_timer_cancel(supervisor->tick);
+    supervisor->tick = NULL;
     free(supervisor->usage_round);
     supervisor->usage_round = NULL;
 }

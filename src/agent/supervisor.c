@@ -255,6 +255,11 @@ void agent_supervisor_disconnected(struct supervisor *supervisor, int64_t heard_
             e->settled = true;
         e->sent_ms = 0;
     }
+    sessions_settle(supervisor, heard_ms - SUPERVISOR_SETTLE_MS);
+    size_t cursor = 0;
+    void *value;
+    while (map_next(supervisor->sessions, &cursor, NULL, &value))
+        ((struct session *)value)->end_sent_ms = 0;
 }
 
 static bool is_wanted(const struct proto_welcome *welcome, const char *session_id) {
@@ -347,12 +352,14 @@ int agent_supervisor_start(struct supervisor *supervisor, struct runtime *runtim
         log_info("took over sessions of an earlier process", "sessions", number);
     }
     continue_commands(supervisor);
-    usage_start(supervisor);
+    sessions_tick_start(supervisor);
     return 0;
 }
 
 bool agent_supervisor_close(struct supervisor *supervisor, int64_t limit_ms) {
     supervisor->closed = true;
+    loop_timer_cancel(supervisor->tick);
+    supervisor->tick = NULL;
     if (!pool_destroy(supervisor->pool, limit_ms))
         return false;
     supervisor->pool = NULL;
@@ -366,7 +373,7 @@ void agent_supervisor_destroy(struct supervisor *supervisor) {
     supervisor->closed = true;
     pool_destroy(supervisor->pool, SUPERVISOR_TASK_MAX_MS);
     loop_step(supervisor->options.loop, 0);
-    usage_stop(supervisor);
+    sessions_tick_stop(supervisor);
     map_destroy(supervisor->sessions, agent_session_destroy);
     free(supervisor);
 }

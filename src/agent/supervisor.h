@@ -30,7 +30,7 @@
 #define SUPERVISOR_REPEATS_MAX 4000    /* outcomes sent again after one welcome, the newest */
 #define SUPERVISOR_CLEAN_RETRY_MS 5000 /* cleaning up failed: again after this, doubling */
 #define SUPERVISOR_CLEAN_RETRY_MAX_MS (300 * 1000)
-#define SUPERVISOR_USAGE_MS 15000
+#define SUPERVISOR_TICK_MS 15000
 #define SUPERVISOR_SETTLE_MS                                                                                 \
     60000 /* an outcome sent on a connection that lived on for so long has arrived                           \
            */

@@ -46,6 +46,7 @@ struct session {
     bool end_pending;           /* it ended while a task was under way */
     bool end_failed;
     char end_reason[SESSION_REASON_MAX];
+    int64_t end_sent_ms; /* when its end was told on this connection; 0: not yet */
     struct loop_timer *clean_retry;
     int64_t clean_delay_ms;
     int64_t cpu_usec, measured_us; /* for usage */
@@ -64,7 +65,7 @@ struct supervisor {
     bool closed, stopping;
     loop_fn stopped;
     void *stopped_arg;
-    struct loop_timer *usage_timer;
+    struct loop_timer *tick;
     struct usage_round *usage_round; /* in a worker's hands, or NULL */
 };
 
@@ -85,12 +86,14 @@ void agent_session_state_text(const struct session *session, char *text);
 void agent_session_adopt(struct supervisor *supervisor, const struct runtime_inventory_entry *found);
 void agent_session_ended(struct supervisor *supervisor, struct session *session, bool failed,
                          const char *reason);
-void agent_session_send_end(struct supervisor *supervisor, const struct session *session);
+void agent_session_send_end(struct supervisor *supervisor, struct session *session);
 void agent_session_forget_end(struct supervisor *supervisor, struct session *session);
 /* Frees a session of which nothing is left to say. */
 void agent_session_release(struct supervisor *supervisor, struct session *session);
-void usage_start(struct supervisor *supervisor);
-void usage_stop(struct supervisor *supervisor);
+void sessions_tick_start(struct supervisor *supervisor);
+void sessions_tick_stop(struct supervisor *supervisor);
+/* Forgets the ends that were told at `before_ms` or earlier: they have arrived. */
+void sessions_settle(struct supervisor *supervisor, int64_t before_ms);
 void task_done(void *task); /* on the loop */
 
 /* --- supervisor.c --- */

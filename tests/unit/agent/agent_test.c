@@ -23,10 +23,13 @@ struct rig {
     char *dir, *state_dir, *log_path;
     struct loop *loop;
     struct fake_server server;
-    pid_t agent;
+    pid_t agent, proxy;
+    char *url; /* in front of the server, or NULL */
 };
 
 /* --- the agent's process: this program again --- */
+
+#define CA_FILE_VARIABLE "AGENT_TEST_CA_FILE"
 
 static int run_agent(int argc, char **argv) {
     struct err err = {0};
@@ -35,6 +38,7 @@ static int run_agent(int argc, char **argv) {
                                     .agent_id = "agent-1",
                                     .api_key = FAKE_TOKEN,
                                     .runtime = "null",
+                                    .ca_file = getenv(CA_FILE_VARIABLE),
                                     .program = "/proc/self/exe",
                                     .heartbeat_seconds = 1,
                                     .stop_on_exit = argc > 4 && str_eq(argv[4], "stop"),
@@ -49,7 +53,8 @@ static pid_t spawn_agent(struct rig *rig, const char *on_exit) {
     extern char **environ;
     char self[] = "/proc/self/exe", word[] = "--agent", mode[8];
     str_copy(mode, sizeof mode, on_exit);
-    char *argv[] = {self, word, rig->state_dir, rig->server.url, mode, NULL};
+    char *url = rig->url ? rig->url : rig->server.url;
+    char *argv[] = {self, word, rig->state_dir, url, mode, NULL};
     pid_t pid;
     assert_int_equal(posix_spawn(&pid, self, NULL, NULL, argv, environ), 0);
     return pid;
@@ -108,6 +113,12 @@ static int teardown(void **state) {
         kill(rig->agent, SIGKILL);
         waitpid(rig->agent, NULL, 0);
     }
+    if (rig->proxy > 0) {
+        kill(rig->proxy, SIGKILL);
+        waitpid(rig->proxy, NULL, 0);
+    }
+    unsetenv(CA_FILE_VARIABLE);
+    free(rig->url);
     fake_server_stop(&rig->server);
     loop_destroy(rig->loop);
     dir_remove(rig->dir, NULL);
@@ -153,8 +164,7 @@ static size_t read_from(struct rig *rig, int fd, char *data, size_t length) {
     return have;
 }
 
-static void test_stream(void **state) {
-    struct rig *rig = *state;
+static void check_stream(struct rig *rig) {
     start(rig, "keep");
     start_session(rig, "cmd-00000001", "one");
     fake_stream_open(&rig->server, STREAM, "one", "vnc");
@@ -190,6 +200,46 @@ static void test_stream(void **state) {
     stop_session(rig, "cmd-00000002", "one");
     assert_int_equal(read_from(rig, stream->fd, in, 1), 0);
     fake_stream_free(stream);
+    assert_int_equal(end(rig, SIGTERM), 0);
+}
+
+static void test_stream(void **state) {
+    check_stream(*state);
+}
+
+/* The same under TLS, through a small proxy that ends it. */
+static void test_stream_over_tls(void **state) {
+    struct rig *rig = *state;
+    _cleanup_free_ char *certificate = str_format("%s/ca.pem", rig->dir);
+    int out[2];
+    assert_int_equal(pipe(out), 0);
+    char *const argv[] = {(char[]){"python3"}, (char[]){TLS_PROXY}, strrchr(rig->server.url, ':') + 1,
+                          rig->dir, NULL};
+    extern char **environ;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, out[0]);
+    int failed = posix_spawnp(&rig->proxy, "python3", &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(out[1]);
+    char port[16] = "";
+    ssize_t got = failed ? 0 : read(out[0], port, sizeof port - 1); /* the line comes when it listens */
+    close(out[0]);
+    if (got <= 0) {
+        rig->proxy = 0;
+        print_message("no python3 or openssl to make a TLS proxy of\n");
+        skip();
+    }
+    port[strcspn(port, "\n")] = '\0';
+    rig->url = str_format("https://127.0.0.1:%s", port);
+    setenv(CA_FILE_VARIABLE, certificate, 1);
+    check_stream(rig);
+    unsetenv(CA_FILE_VARIABLE); /* nobody vouches for this certificate: no connection */
+    int connects = atomic_load(&rig->server.connects);
+    rig->agent = spawn_agent(rig, "keep");
+    fake_run(&rig->server, 500);
+    assert_int_equal(atomic_load(&rig->server.connects), connects);
     assert_int_equal(end(rig, SIGTERM), 0);
 }
 
@@ -507,6 +557,7 @@ int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_stream),
+        TEST(test_stream_over_tls),
         TEST(test_log_stream),
         TEST(test_stream_errors),
         TEST(test_many_streams),

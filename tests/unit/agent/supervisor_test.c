@@ -535,6 +535,37 @@ static void test_end_by_itself(void **state) {
     proto_message_finish(&message);
 }
 
+static void test_ends_are_forgotten_when_told(void **state) {
+    struct rig *rig = *state;
+    struct proto_message message;
+    give_start(rig, "cmd-00000001", "one");
+    give_start(rig, "cmd-00000002", "two");
+    await(rig, "complete", "commandId", "cmd-00000001");
+    await(rig, "complete", "commandId", "cmd-00000002");
+    runtime_null_end(rig->runtime, "one", false, "ended");
+    await(rig, "status", "state", "terminated");
+    agent_supervisor_disconnected(rig->supervisor, clock_ms() + 1000); /* it may not have arrived */
+    hello(rig, &message);
+    assert_string_equal(inventory_state(&message, "one"), "terminated");
+    proto_message_finish(&message);
+    welcome(rig, "one");
+    assert_int_equal(count(rig, "status", "state", "terminated"), 2);
+    agent_supervisor_disconnected(rig->supervisor, clock_ms() + SUPERVISOR_SETTLE_MS + 1);
+    hello(rig, &message);
+    assert_string_equal(inventory_state(&message, "one"), "");
+    proto_message_finish(&message);
+    /* And on a connection that never ends, after a while. */
+    runtime_null_end(rig->runtime, "two", true, "ended");
+    await(rig, "status", "state", "failed");
+    await_idle(rig);
+    clock_test_shift(SUPERVISOR_SETTLE_MS + 2 * SUPERVISOR_TICK_MS, 0);
+    await_idle(rig);
+    hello(rig, &message);
+    clock_test_shift(0, 0);
+    assert_int_equal(message.hello.inventory_count, 0);
+    proto_message_finish(&message);
+}
+
 static void test_started_again_after_its_end(void **state) {
     struct rig *rig = *state;
     give_start(rig, "cmd-00000001", "one");
@@ -657,7 +688,7 @@ static void test_usage(void **state) {
     await(rig, "complete", "commandId", "cmd-00000001");
     json_t *status = NULL;
     for (int i = 1; i <= 2; i++) {
-        clock_test_shift(i * SUPERVISOR_USAGE_MS, 0);
+        clock_test_shift(i * SUPERVISOR_TICK_MS, 0);
         status = await_nth(rig, "status", "state", "running", i);
     }
     clock_test_shift(0, 0);
@@ -687,6 +718,7 @@ int main(void) {
         TEST(test_continued_after_a_crash),
         TEST(test_adoption),
         TEST(test_end_by_itself),
+        TEST(test_ends_are_forgotten_when_told),
         TEST(test_started_again_after_its_end),
         TEST(test_outcomes_survive_a_lost_connection),
         TEST(test_stop_all),
