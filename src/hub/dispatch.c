@@ -183,7 +183,8 @@ static int apply_ack(struct hub *hub, struct db_conn *conn, void *arg, struct er
     const struct proto_ack *ack = &received->message.ack;
     struct answer answer = answer_of(received->link, ack->command_id, ack->attempt);
     bool changed = false;
-    return applied(hub, received, outcome_acknowledged(conn, &answer, &changed, err), changed);
+    int result = outcome_acknowledged(conn, &answer, &changed, err);
+    return applied(hub, received, result, changed);
 }
 
 static int apply_complete(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
