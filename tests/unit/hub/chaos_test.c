@@ -50,16 +50,23 @@ static void end_session(struct chaos *chaos) {
     chaos->ended[i] = true;
 }
 
-/* An outcome of the journal is said once more; or one that waited is said at last. */
+/* The outcomes of the journal are said once more; those that waited are said at last, also of commands that
+ * came by an earlier connection. */
 static void say_an_outcome(struct robot *robot) {
-    for (size_t i = 0; i < robot->inbox_count; i++)
-        if (robot->inbox[i].type == PROTO_COMMAND) {
-            const struct proto_command *command = &robot->inbox[i].command;
-            char key[96];
-            snprintf(key, sizeof key, "%s %lld", command->command_id, (long long)command->attempt);
-            if (map_get(robot->journal, key))
-                robot_complete(robot, command->command_id, command->attempt);
-        }
+    size_t cursor = 0;
+    const char *key;
+    void *state;
+    struct strv keys = {0};
+    while (map_next(robot->journal, &cursor, &key, &state))
+        strv_add(&keys, key);
+    for (size_t i = 0; i < keys.count; i++) {
+        char *blank = strchr(keys.items[i], ' ');
+        int64_t attempt = 0;
+        *blank = '\0';
+        assert_true(str_to_i64(blank + 1, 1, PROTO_ATTEMPT_MAX, &attempt));
+        robot_complete(robot, keys.items[i], attempt);
+    }
+    strv_finish(&keys);
 }
 
 static void reconnect(struct robot *robot) {
