@@ -4,7 +4,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 build=${FUZZ_BUILD:-build-fuzz}
-[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Db_sanitize=address,undefined -Db_lundef=false -Dui=disabled >/dev/null
+[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Db_sanitize=address,undefined -Db_lundef=false -Dui=disabled \
+        -Dc_args=-fsanitize=fuzzer-no-link >/dev/null
 for source in tests/fuzz/*_fuzz.c; do
     name=$(basename "$source" _fuzz.c)
     ninja -C "$build" --quiet "tests/fuzz/${name}_fuzz"
