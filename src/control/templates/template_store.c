@@ -71,7 +71,8 @@ int template_get(struct db_conn *conn, const char *name, struct template *ret, s
                                                "SELECT " COLUMNS " FROM templates WHERE name = $1", "s", name)
                                       : 0;
     if (status == 0)
-        return err_set(err, ERR_NOT_FOUND, "template_not_found", "there is no such template");
+        return err_set(err, ERR_NOT_FOUND, "template_not_found", "there is no template %s",
+                       id_is_template(name) ? name : "of such a name");
     struct availability availability = {0};
     if (status < 0 || read_template(rows, &template, err) < 0 ||
         availability_load(conn, &availability, err) < 0) {
