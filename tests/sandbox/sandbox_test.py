@@ -12,20 +12,24 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from agent import Agent, CallFailed, wait_until  # noqa: E402
-from inside import script  # noqa: E402
+from inside import PROBES, script  # noqa: E402
+from network import HOST_ADDRESSES, METADATA, SERVER_ADDRESSES, World  # noqa: E402
 
 ROOT = os.geteuid() == 0
 ORDINARY_UID = 54321
 needs_root = unittest.skipUnless(ROOT, "needs root")
 SLEEP = ["/usr/bin/sleep", "1000"]
 MIB = 1 << 20
+REFUSED = ("ECONNREFUSED", "EACCES", "EHOSTUNREACH", "EPERM")  # a listener is there: it is the filter that refuses
 
 
 class SandboxTest(unittest.TestCase):
@@ -701,10 +705,195 @@ class Adoption(SandboxTest):
     def test_another_agent_of_the_same_id(self):
         if not ROOT or self.user is not None:
             self.skipTest("needs root: others have no registry")
-        import subprocess
         second = subprocess.run([os.environ["SANDBOX_DRIVER"], self.agent.state, self.agent.id, self.agent.program,
                                  self.agent.ids], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
         self.assertIn("another agent with the id", second.stdout)
+
+
+@needs_root
+@unittest.skipUnless(shutil.which("pasta"), "needs pasta (package passt)")
+class Network(SandboxTest):
+    """An agent on a host with two interfaces, in a world of namespaces (network.py)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="streamspace-world-")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.world = World(cls.directory)
+        cls.addClassCleanup(cls.world.close)
+        cls.agent = Agent(prefix=cls.world.prefix(), label="net")
+
+    def probe(self, text, **more):
+        name, seen = self.run_inside(text + "\nstay()", network=more.pop("network", "outbound"), **more)
+        return name, seen
+
+    def commanded(self):
+        """A session that answers probes one after the other: write Python expressions into its home."""
+        name = self.name()
+        self.agent.python(name, script('''
+done = 0
+while True:
+    try:
+        text = open("/home/user/ask-%d" % done).read()
+    except OSError:
+        time.sleep(0.02)
+        continue
+    print("ANSWER%d " % done + json.dumps(eval(text)), flush=True)
+    done += 1'''), network="outbound")
+        home = "/proc/%d/root/home/user" % self.agent.display_pid(name)
+        uid = str(self.agent.record(name)["uid"])
+        count = 0
+
+        def ask(expression):
+            nonlocal count
+            # As the session's user: root does not exist in there and can make no files.
+            subprocess.run(["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "sh", "-c",
+                            'cat >"$0/new" && mv "$0/new" "$0/$1"', home, "ask-%d" % count],
+                           input=expression, text=True, check=True, timeout=20)
+            count += 1
+            return self.agent.result(name, word="ANSWER%d " % (count - 1))
+
+        return name, ask
+
+    def test_what_would_be_reachable_without_rules(self):
+        """The control of the tests below: from the host itself all of it answers."""
+        seen = json.loads(self.world.python(self.world.host, PROBES + '''
+print(json.dumps([connect(a, 9000) for a in %r] + [connect("127.0.0.1", 9001)] + [connect(a, 8080) for a in %r]))
+''' % (HOST_ADDRESSES, SERVER_ADDRESSES + [METADATA])))
+        self.assertEqual(seen, ["connected control"] * 5 + ["connected server"] * 4)
+
+    def test_outside_is_reachable(self):
+        _, seen = self.probe("result([[connect(a, 8080), ask(a, 8080)] for a in %r])" % SERVER_ADDRESSES)
+        self.assertEqual(seen, [["connected server", "answer server"]] * 3)
+
+    def test_none_is_none(self):
+        _, seen = self.probe("result([connect(a, 8080) for a in %r])" % SERVER_ADDRESSES, network="none")
+        self.assertEqual(seen, ["ENETUNREACH"] * 3)
+
+    def test_host_is_refused(self):
+        _, seen = self.probe('''
+result({"tcp": [connect(a, 9000) for a in %r], "udp": [ask(a, 9000) for a in %r],
+        "loopback": [connect(a, p) for a in ("127.0.0.1", "127.0.0.53", "127.1.2.3", "::1", "0.0.0.0") for p in (9000, 9001)],
+        "mapped": [connect("::ffff:" + a, 9000) for a in ("10.88.0.1", "10.99.0.1", "127.0.0.1")],
+        "gateway": connect("10.88.0.2", 9000)})''' % (HOST_ADDRESSES, HOST_ADDRESSES))
+        # The first address is also the session's own, copied by pasta: nobody listens there.
+        self.assertEqual([x for x in seen["tcp"] if x not in REFUSED], [], seen)
+        self.assertIn(seen["tcp"][1], REFUSED)
+        self.assertIn(seen["tcp"][3], REFUSED)
+        self.assertEqual([x for x in seen["udp"] if x not in REFUSED + ("timeout",)], [], seen)
+        self.assertIn(seen["udp"][1], REFUSED)
+        self.assertIn(seen["udp"][3], REFUSED)
+        self.assertEqual(seen["loopback"], ["ECONNREFUSED"] * 10)
+        self.assertEqual([x for x in seen["mapped"] if x not in REFUSED], [], seen)
+        self.assertFalse(seen["gateway"].startswith("connected"))
+
+    def test_link_local_is_refused(self):
+        peer = self.world.link_local(self.world.server, "s0")
+        own = self.world.link_local(self.world.host, "h0")
+        _, seen = self.probe('''
+def send(address, port, scope):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.sendto(b"x", (address, port, 0, scope))
+        s.recv(64)
+scope = socket.if_nametoindex("h0")
+result({"metadata": [connect(%r, 8080), ask(%r, 8080)], "other": ask("169.254.127.53", 8080), "tcp53": connect("169.254.127.53", 53),
+        "six": [attempt(send, a, p, scope) for a in (%r, %r) for p in (8080, 9000)],
+        "multicast": [attempt(send, "ff02::1", 8080, scope), attempt(send, "ff05::1", 8080, scope), ask("224.0.0.1", 8080),
+                      ask("239.1.1.1", 8080)], "broadcast": ask("255.255.255.255", 8080)})''' % (METADATA, METADATA, peer, own))
+        for answers in ("metadata", "six", "multicast"):
+            self.assertEqual([x for x in seen[answers] if x not in REFUSED], [], seen)
+        for answer in ("other", "tcp53", "broadcast"):
+            self.assertIn(seen[answer], REFUSED, answer)
+
+    def test_names(self):
+        """The host's resolver listens on its loopback only; the session's names are resolved by it all the same."""
+        _, seen = self.probe('result([socket.gethostbyname("anything.test"), open("/etc/resolv.conf").read()])')
+        self.assertEqual(seen[0], "10.88.0.2")
+        self.assertIn("nameserver 169.254.127.53", seen[1])
+
+    def test_no_way_around(self):
+        """Neither by changing the rules nor by socket options that choose the way themselves."""
+        _, seen = self.probe('''
+import struct, subprocess
+def run(*words):
+    return subprocess.run(words, capture_output=True).returncode
+def with_option(level, option, value, family=socket.AF_INET, address=("10.99.0.1", 9000), kind=socket.SOCK_STREAM):
+    with socket.socket(family, kind) as s:
+        try:
+            s.setsockopt(level, option, value)
+            s.settimeout(1)
+            s.connect(address)
+            if kind == socket.SOCK_DGRAM:
+                s.send(b"x")
+            return "connected " + s.recv(64).decode()
+        except OSError as error:
+            return errno.errorcode.get(error.errno, "timeout")
+index = socket.if_nametoindex("h0")
+def packet_info():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        try:
+            s.sendmsg([b"x"], [(socket.IPPROTO_IP, 8, struct.pack("=iII", index, 0, 0))], 0, ("10.99.0.1", 9000))
+            return "answer " + s.recv(64).decode()
+        except OSError as error:
+            return errno.errorcode.get(error.errno, "timeout")
+ip = "/usr/sbin/ip"
+result({
+    "tools": [run(ip, "rule", "add", "to", "10.99.0.1", "lookup", "main", "pref", "1"), run(ip, "link", "set", "h0", "down"),
+              run(ip, "route", "add", "10.99.0.1/32", "dev", "h0"), run(ip, "addr", "add", "10.1.1.1/8", "dev", "h0"),
+              run(ip, "link", "add", "x", "type", "dummy"), run("/usr/sbin/nft", "flush", "ruleset")],
+    "device": with_option(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"h0"),
+    "device udp": with_option(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"h0", kind=socket.SOCK_DGRAM),
+    "unicast": with_option(socket.IPPROTO_IP, 50, struct.pack("!I", index), kind=socket.SOCK_DGRAM),
+    "unroutable": with_option(socket.SOL_SOCKET, socket.SO_DONTROUTE, 1),
+    "source route": with_option(socket.IPPROTO_IP, 4, b"\\x83\\x0b\\x04" + socket.inet_aton("10.99.0.1") + socket.inet_aton("10.99.0.1") + b"\\0"),
+    "packet info": packet_info(),
+    "six": with_option(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"h0", socket.AF_INET6, ("fd99::1", 9000)),
+    "metadata": with_option(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"h0", address=("169.254.169.254", 8080)),
+})''')
+        self.assertNotIn(0, seen.pop("tools"))
+        reached = [name for name, answer in seen.items() if answer.startswith(("connected", "answer"))]
+        self.assertEqual(reached, [], seen)
+
+    def test_addresses_that_come_and_go(self):
+        name, ask = self.commanded()
+        self.assertEqual(ask('connect("10.77.0.1", 9000, 0.3)'), "timeout")  # the server's side drops it
+        self.world.ip(self.world.host, "addr add 10.77.0.1/24 dev d0")
+        self.world.ip(self.world.host, "addr add fd77::1/64 dev d0 nodad")
+        self.assertTrue(wait_until(lambda: ask('connect("10.77.0.1", 9000, 0.3)') in REFUSED, 3))
+        self.assertTrue(wait_until(lambda: ask('connect("fd77::1", 9000, 0.3)') in REFUSED, 3))
+        self.world.ip(self.world.host, "addr del 10.77.0.1/24 dev d0")
+        self.world.ip(self.world.host, "addr del fd77::1/64 dev d0")
+        self.assertTrue(wait_until(lambda: ask('connect("10.77.0.1", 9000, 0.3)') not in REFUSED, 3))
+        # While the agent is away nobody follows; its successor makes up for it.
+        self.agent.kill()
+        self.world.ip(self.world.host, "addr add 10.66.0.1/24 dev d0")
+        self.agent.spawn()
+        self.assertEqual(self.agent.call("adopt")["sessions"], {name: "running"})
+        self.assertIn(ask('connect("10.66.0.1", 9000, 0.3)'), REFUSED)
+        self.assertEqual(ask('connect("10.88.0.2", 8080)'), "connected server")
+        self.world.ip(self.world.host, "addr add 10.55.0.1/24 dev d0")
+        self.assertTrue(wait_until(lambda: ask('connect("10.55.0.1", 9000, 0.3)') in REFUSED, 3))
+        self.world.ip(self.world.host, "addr del 10.66.0.1/24 dev d0")
+        self.world.ip(self.world.host, "addr del 10.55.0.1/24 dev d0")
+
+    def test_network_runs_on_without_the_agent(self):
+        name, ask = self.commanded()
+        self.agent.kill()
+        self.agent.spawn()
+        self.agent.call("adopt")
+        self.assertEqual(ask('connect("10.88.0.2", 8080)'), "connected server")
+        self.agent.stop(name)
+        self.assertEqual(self.agent.left(), [])
+
+    def test_pasta_has_no_rights(self):
+        name, _ = self.probe("result(1)")
+        pid = next(p for p, words in self.agent.processes().items() if words.startswith("/usr/bin/pasta"))
+        with open("/proc/%d/status" % pid) as file:
+            status = file.read()
+        self.assertNotIn("Uid:\t0", status)
+        self.assertEqual(os.stat("/proc/%d" % pid).st_uid, os.stat("/proc/%d" % self.agent.display_pid(name)).st_uid)
 
 
 @needs_root

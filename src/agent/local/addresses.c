@@ -12,10 +12,12 @@
 #define SETTLE_MS 20 /* changes come in swarms */
 
 int local_refresh_addresses(struct session *session, const struct host_addresses *now, struct err *err) {
-    _cleanup_strbuf_ struct strbuf script = STRBUF_MAX(NET_SCRIPT_MAX);
-    net_script_addresses(&script, now, &session->refused);
-    if (script.length == 0)
+    if (host_addresses_equal(now, &session->refused))
         return 0;
+    _cleanup_strbuf_ struct strbuf script = STRBUF_MAX(NET_SCRIPT_MAX);
+    net_script_replace(&script, now);
+    if (script.overflow)
+        return err_set(err, ERR_LIMIT, NULL, "too many network rules");
     if (net_apply_in(session->user_namespace, session->net_namespace, &script, err) < 0)
         return -1;
     struct host_addresses copy = {.count = now->count};

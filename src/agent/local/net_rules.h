@@ -1,10 +1,14 @@
-/* What a session's network namespace refuses, as routing rules (rtnetlink(7), ip-rule(8)) in that namespace.
+/* What a session's network namespace refuses, as rules of the kernel's packet filter (nf_tables) in that
+ * namespace.
  *
  * The session's outgoing traffic leaves through pasta, which opens the same connection from the host. So
  * whatever the host alone may reach must be refused before: its own addresses, link-local addresses (cloud
- * metadata), multicast and broadcast. Rules with the action `prohibit` do that: they come before every route,
- * need no program, and belong to a user namespace in which the session has no rights. Loopback never leaves
- * the namespace.
+ * metadata), multicast and broadcast. A filter on what the namespace sends does that; it looks at the packet
+ * itself, so that no socket option leads around it (routing rules that prohibit can be passed by binding a
+ * socket to the device). It belongs to a user namespace in which the session has no rights. Loopback never
+ * leaves the namespace.
+ *
+ * The rules are written as netlink messages ("scripts"), each script one transaction: all of it or nothing.
  */
 #ifndef SS_AGENT_LOCAL_NET_RULES_H
 #define SS_AGENT_LOCAL_NET_RULES_H
@@ -20,7 +24,7 @@
 #define NET_DNS_FORWARD "169.254.127.53"
 
 #define HOST_ADDRESSES_MAX 1024
-#define NET_SCRIPT_MAX (512 * 1024) /* bytes of messages */
+#define NET_SCRIPT_MAX (1024 * 1024) /* bytes of messages */
 
 struct host_address {
     int family; /* AF_INET or AF_INET6 */
@@ -36,15 +40,15 @@ struct host_addresses {
 int host_addresses_read(struct host_addresses *ret, struct err *err);
 void host_addresses_finish(struct host_addresses *list);
 bool host_addresses_contain(const struct host_addresses *list, const struct host_address *address);
+bool host_addresses_equal(const struct host_addresses *a, const struct host_addresses *b);
 
-/* Messages (struct nlmsghdr …, one after the other) that set the fixed rules. */
-void net_script_fixed(struct strbuf *script);
-/* Messages that refuse the addresses of `now` and allow again those that only `before` (may be NULL) had. */
-void net_script_addresses(struct strbuf *script, const struct host_addresses *now,
-                          const struct host_addresses *before);
+/* The script that makes the filter, with the host's addresses. */
+void net_script_make(struct strbuf *script, const struct host_addresses *host);
+/* The script that puts other addresses of the host in the place of those that are refused now. */
+void net_script_replace(struct strbuf *script, const struct host_addresses *host);
 
-/* Turns the loopback interface of the calling process's network namespace on and sends a script.
- * Async-signal-safe: for a child after fork. 0, or an errno value. */
+/* Turns the loopback interface of the calling process's network namespace on and sends a script (which may be
+ * empty). Async-signal-safe: for a child after fork. 0, or an errno value. */
 int net_apply(const void *script, size_t length);
 
 /* Runs a script in another network namespace (descriptors of it and of the user namespace that owns it,

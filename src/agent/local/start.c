@@ -110,8 +110,7 @@ static int prepare_network(struct start *start, struct err *err) {
         return 0;
     if (host_addresses_read(&start->session->refused, err) < 0)
         return -1;
-    net_script_fixed(&start->script);
-    net_script_addresses(&start->script, &start->session->refused, NULL);
+    net_script_make(&start->script, &start->session->refused);
     return start->script.overflow ? err_set(err, ERR_LIMIT, NULL, "too many network rules") : 0;
 }
 
