@@ -105,7 +105,8 @@ static int take_and_send(struct hub *hub, struct db_conn *conn, void *arg, struc
         return 0;
     if (deliveries.count == COMMAND_BATCH_MAX) {
         dispatch(link);
-    } else if (deliveries.retry_ms >= 0 && !link->dispatch_timer) {
+    } else if (deliveries.retry_ms >= 0) {
+        loop_timer_cancel(link->dispatch_timer); /* the next back-off may end before the one it was set for */
         link->dispatch_timer = loop_timer_add(hub->loop, deliveries.retry_ms, retry, link);
     }
     return 0;
@@ -184,6 +185,8 @@ static int apply_ack(struct hub *hub, struct db_conn *conn, void *arg, struct er
     struct answer answer = answer_of(received->link, ack->command_id, ack->attempt);
     bool changed = false;
     int result = outcome_acknowledged(conn, &answer, &changed, err);
+    if (changed)
+        dispatch(received->link); /* a stop overtakes what is acknowledged */
     return applied(hub, received, result, changed);
 }
 

@@ -20,7 +20,7 @@ static void start_hub(struct rig *rig) {
         .replica_id = "replica-1",
         .hello_ms = 1000,
         .stream_ms = 600,
-        .sweep_ms = 500,
+        .sweep_ms = 10 * WAIT_MS, /* no test may depend on it: nobody is forgotten */
         .reconcile_ms = 100,
         .keepalive_ms = 200,
         .second_ms = SECOND_MS,
@@ -59,6 +59,8 @@ void rig_restart_hub(struct rig *rig) {
 int rig_teardown(void **state) {
     struct rig *rig = *state;
     hub_destroy(rig->hub);
+    while (rig->robots)
+        robot_destroy(rig->robots);
     relay_destroy(rig->relay);
     loop_destroy(rig->loop);
     db_release(rig->conn);
@@ -219,6 +221,8 @@ struct robot *robot_create(struct rig *rig, const char *id) {
     robot->pong = robot->ack = robot->complete = true;
     robot->journal = map_create();
     robot->sessions = map_create();
+    robot->next = rig->robots;
+    rig->robots = robot;
     return robot;
 }
 
@@ -234,6 +238,10 @@ void robot_cut(struct robot *robot) {
 }
 
 void robot_destroy(struct robot *robot) {
+    struct robot **place = &robot->rig->robots;
+    while (*place != robot)
+        place = &(*place)->next;
+    *place = robot->next;
     robot_cut(robot);
     empty_inbox(robot);
     map_destroy(robot->journal, free);

@@ -34,6 +34,7 @@ struct rig {
     struct loop *loop; /* the robots', run by WAIT */
     struct user user;
     struct actor actor;
+    struct robot *robots; /* all; those that a failed test left are destroyed with the rig */
 };
 
 /* cmocka set-up and tear-down: *state is the rig. */
@@ -74,6 +75,7 @@ int64_t rig_metric(struct rig *rig, const char *name);
 /* --- robots --- */
 struct robot {
     struct rig *rig;
+    struct robot *next;
     char id[AGENT_ID_MAX + 1];
     char instance[33];
     struct ws *ws;
