@@ -162,7 +162,8 @@ static bool through_websockify(struct figures *ret) {
     char listen_text[32], target_text[32];
     snprintf(listen_text, sizeof listen_text, "127.0.0.1:%u", port);
     snprintf(target_text, sizeof target_text, "127.0.0.1:%u", target_port);
-    char *argv[] = {"websockify", listen_text, target_text, NULL};
+    char name[] = "websockify";
+    char *argv[] = {name, listen_text, target_text, NULL};
     pid_t child;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
