@@ -20,8 +20,9 @@
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-#define METRIC_BUCKETS 14 /* 0.5 ms, 1, 2.5, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 10, 60 s; above: +Inf  \
-                           */
+#define METRIC_BUCKETS                                                                                       \
+    14 /* 0.5 ms, 1, 2.5, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 10, 60 s; above: +Inf                     \
+        */
 
 struct metric {
     const char *name;
