@@ -213,7 +213,7 @@ static const struct option_spec options[] = {
 };
 
 static void print_help(void) {
-    printf("Usage: streamspace display [--config FILE]\n\n"
+    printf("usage: streamspace display [--config FILE]\n\n"
            "Runs one session: X server, window manager and application, and the session's port.\n"
            "Started by an agent as process 1 of a sandbox or container.\n\n");
     options_help(options, ARRAY_SIZE(options), stdout);
