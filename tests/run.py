@@ -83,7 +83,7 @@ def built(tally, label, directory, options, env=None):
 def python_tests(tally, label, directory, pattern="test_*.py"):
     """unittest below `directory`; counted from its own closing lines, its output is passed on."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "unittest", "discover", "-v", "-s", directory, "-t", directory, "-p", pattern],
+        [sys.executable, "-u", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", directory, "-t", directory, "-p", pattern],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         env=dict(os.environ, PYTHONPATH=f"{ROOT}/tests/lib", PYTHONDONTWRITEBYTECODE="1"))
     output = []

@@ -25,7 +25,7 @@ after(async () => {
 async function endSession(name) {
   assert.equal((await up.api('DELETE', `/sessions/${name}`)).status, 202);
   await waitFor('terminated', async () => (await up.api('GET', `/sessions/${name}`)).body.state === 'terminated');
-  assert.deepEqual(leftovers(name), []);
+  await waitFor(`nothing is left of ${name}`, () => leftovers(name).length === 0, 10);
 }
 
 test('a wrong password is refused with a clear message', async () => {

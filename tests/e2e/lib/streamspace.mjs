@@ -73,6 +73,9 @@ export class Up {
     const timer = setTimeout(() => this.process.kill('SIGKILL'), 30000);
     const how = await this.exited;
     clearTimeout(timer);
+    // What has ended may still wait for the system to reap it.
+    const gone = () => leftovers(this.agentId, this.directory).length === 0;
+    await waitFor('nothing is left', gone, 10).catch(() => {});
     const left = leftovers(this.agentId, this.directory);
     if (!left.length) rmSync(this.directory, { recursive: true, force: true });
     return { ...how, left };

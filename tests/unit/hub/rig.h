@@ -20,7 +20,7 @@
 #include "control/users/user.h"
 #include "hub/hub.h"
 
-#define SECOND_MS 20 /* of heartbeats: a period of 8 "seconds" is 160 ms */
+#define SECOND_MS 50 /* of heartbeats: a period of 8 "seconds" is 400 ms */
 #define WAIT_MS 15000
 #define INBOX_MAX 512
 #define BOOTSTRAP_KEY "a-bootstrap-key-for-tests"
