@@ -350,11 +350,14 @@ def processes():
 
 
 def session_processes(word):
-    """Pids whose cgroup bears the word (an agent id or a session's name)."""
+    """Pids whose cgroup bears the word (an agent id or a session's name). What has ended and only waits for the system to
+    reap it does not count."""
     found = []
     for pid in processes():
         with contextlib.suppress(OSError):
-            if word in open(f"/proc/{pid}/cgroup", encoding="utf-8").read():
+            stat = open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace").read()
+            ended = stat[stat.rindex(")") + 2] in "ZX"
+            if not ended and word in open(f"/proc/{pid}/cgroup", encoding="utf-8").read():
                 found.append(pid)
     return found
 

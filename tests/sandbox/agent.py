@@ -43,11 +43,12 @@ def read(path):
 class Agent:
     """One agent: a state directory that outlives its processes, and at most one process."""
 
-    def __init__(self, user=None, prefix=(), environment=None, program=STAND_IN, label="t"):
+    def __init__(self, user=None, prefix=(), outer=(), program=STAND_IN, label="t"):
+        """`prefix` is put before the driver, `outer` before all, while still root."""
         self.id = "%s-%s" % (label, secrets.token_hex(4))
         self.user = user
         self.prefix = list(prefix)
-        self.environment = environment or {}
+        self.outer = list(outer)
         self.program = program
         self.root = tempfile.mkdtemp(prefix="streamspace-sandbox-")
         os.chmod(self.root, 0o711)
@@ -63,10 +64,10 @@ class Agent:
         command = self.prefix + [DRIVER, self.state, self.id, self.program, self.ids]
         if self.user is not None:
             command = ["setpriv", "--reuid", str(self.user), "--regid", str(self.user), "--clear-groups"] + command
+        command = self.outer + command
         self.log = open(os.path.join(self.root, "agent.log"), "a")
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-            env={**os.environ, **self.environment})
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.last = 0
         self.answers = {}
         self.events = []

@@ -573,8 +573,9 @@ class Homes(SandboxTest):
         self.agent.stop(other, deleteHome=True)
         self.assertFalse(os.path.exists(path))
 
-    @needs_root
     def test_home_of_another(self):
+        if self.user is not None or not ROOT:
+            self.skipTest("needs root: others have one id for all users")
         name = self.name()
         self.agent.start(name, ["/usr/bin/touch", "/home/user/x"], home="home-carol", user="carol")
         self.agent.stop(name)
@@ -894,6 +895,66 @@ result({
             status = file.read()
         self.assertNotIn("Uid:\t0", status)
         self.assertEqual(os.stat("/proc/%d" % pid).st_uid, os.stat("/proc/%d" % self.agent.display_pid(name)).st_uid)
+
+
+class Delegation:
+    """Groups in every hierarchy that were given to an ordinary user, as a service manager does."""
+
+    def __init__(self, user):
+        self.name = "delegated-" + os.urandom(3).hex()
+        self.groups = []
+        for line in open("/proc/self/mountinfo").read().splitlines():
+            fields = line.split()
+            dash = fields.index("-", 6)
+            if not fields[dash + 1].startswith("cgroup"):
+                continue
+            group = os.path.join(fields[4], self.name)
+            try:
+                os.mkdir(group)
+            except OSError:
+                continue
+            self.groups.append(group)
+            for path in (group, group + "/cgroup.procs", group + "/cgroup.subtree_control"):
+                if os.path.exists(path):
+                    os.chown(path, user, user)
+
+    def prefix(self):
+        """Before a command: enters the groups, then becomes that user (Agent puts setpriv in front, so it is undone here)."""
+        return ["sh", "-c", 'for g in %s; do echo $$ >$g/cgroup.procs; done; exec "$@"' % " ".join(self.groups), "sh"]
+
+    def remove(self):
+        for group in self.groups:
+            for where, _, _ in os.walk(group, topdown=False):
+                wait_until(lambda: not os.path.exists(where) or not rmdir_fails(where), 5)
+
+
+def rmdir_fails(path):
+    try:
+        os.rmdir(path)
+        return False
+    except OSError:
+        return True
+
+
+@needs_root
+class Delegated(SandboxTest):
+    """An ordinary user who was given control groups has ceilings, freezing and clean ends as root has."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.delegation = Delegation(ORDINARY_UID)
+        cls.addClassCleanup(cls.delegation.remove)
+        cls.agent = Agent(user=ORDINARY_UID, outer=cls.delegation.prefix(), label="delegated")
+
+    def test_no_warnings_about_groups(self):
+        self.assertNotIn("control group", self.agent.log_text())
+        self.assertTrue(self.agent.groups())
+
+    test_memory_hog = Groups.test_memory_hog
+    test_freeze = Groups.test_freeze
+    test_processor = Groups.test_processor
+    test_fork_bomb = Ceilings.test_fork_bomb
+    test_killed_at_any_moment_of_a_start = Adoption.test_killed_at_any_moment_of_a_start
 
 
 @needs_root

@@ -56,9 +56,7 @@ class OneMachine(unittest.TestCase):
         stop_all(cls.client)
         cls.agent.close()
         cls.server.close()
-        left = leftovers(cls.agent.agent_id)
-        if left:
-            raise AssertionError(f"left behind: {left}")
+        wait_for("nothing is left", lambda: not leftovers(cls.agent.agent_id), 10)
 
     def gone(self, name):
         wait_for(f"nothing is left of {name}", lambda: not leftovers(name), 10)
@@ -254,7 +252,7 @@ class Alone(unittest.TestCase):
         for name in names:
             client.wait_state(name, "running")
         self.assertEqual(up.stop(), 0)
-        self.assertEqual(leftovers(up.agent_id, up.data_dir), [])
+        wait_for("nothing is left", lambda: not leftovers(up.agent_id, up.data_dir), 10)
 
 
 if __name__ == "__main__":
