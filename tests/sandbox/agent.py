@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import secrets
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -58,10 +59,19 @@ class Agent:
         if user is not None:
             os.chown(self.state, user, user)
         self.process = None
+        self.driver = DRIVER
+        if user is not None:  # who may not be let into the build directory
+            self.driver, self.program = (self.copy(path) for path in (DRIVER, program))
         self.spawn()
 
+    def copy(self, path):
+        target = os.path.join(self.root, os.path.basename(path))
+        shutil.copy(path, target)
+        os.chmod(target, 0o755)
+        return target
+
     def spawn(self):
-        command = self.prefix + [DRIVER, self.state, self.id, self.program, self.ids]
+        command = self.prefix + [self.driver, self.state, self.id, self.program, self.ids]
         if self.user is not None:
             command = ["setpriv", "--reuid", str(self.user), "--regid", str(self.user), "--clear-groups"] + command
         command = self.outer + command
@@ -190,7 +200,7 @@ class Agent:
         found = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             if self.process and int(pid) == self.process.pid:
-                continue
+                continue  # the agent itself
             try:
                 text, words, status = (read("/proc/%s/%s" % (pid, name)) for name in ("cgroup", "cmdline", "stat"))
             except OSError:

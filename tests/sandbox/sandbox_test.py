@@ -20,7 +20,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agent import Agent, CallFailed, wait_until  # noqa: E402
+from agent import Agent, CallFailed, read, wait_until  # noqa: E402
 from inside import PROBES, script  # noqa: E402
 from network import HOST_ADDRESSES, METADATA, SERVER_ADDRESSES, World  # noqa: E402
 
@@ -903,7 +903,7 @@ class Delegation:
     def __init__(self, user):
         self.name = "delegated-" + os.urandom(3).hex()
         self.groups = []
-        for line in open("/proc/self/mountinfo").read().splitlines():
+        for line in read("/proc/self/mountinfo").splitlines():
             fields = line.split()
             dash = fields.index("-", 6)
             if not fields[dash + 1].startswith("cgroup"):

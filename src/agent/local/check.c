@@ -1,5 +1,6 @@
 /* What this machine grants, and what it lacks. */
 #include "agent/local/local.h"
+#include "agent/local/pasta.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 
@@ -73,11 +74,10 @@ bool local_can_run(struct runtime *runtime, const char *const *command, const ch
                  command[0], package);
         return false;
     }
-    if (str_eq(network, "outbound") && !local->pasta) {
-        str_copy(reason, SESSION_REASON_MAX, "no program for outbound network: install the package passt");
-        return false;
-    }
-    return true;
+    const char *obstacle = str_eq(network, "outbound") ? pasta_obstacle(local->pasta) : NULL;
+    if (obstacle)
+        str_copy(reason, SESSION_REASON_MAX, obstacle);
+    return !obstacle;
 }
 
 /* Tries, in a child, whether an ordinary user may make the namespaces that sandboxes consist of. */
@@ -100,7 +100,6 @@ int runtime_local_check(struct strv *warnings) {
     static const struct {
         const char *program, *warning;
     } wanted[] = {
-        {"pasta", "templates with outbound network cannot run: install the package passt"},
         {"Xvnc", "X applications cannot run: install the package tigervnc-standalone-server"},
         {"openbox", "X applications have no window manager: install the package openbox"},
     };

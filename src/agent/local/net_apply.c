@@ -44,7 +44,7 @@ static int read_answers(int fd, size_t count) {
         if (got < 0)
             return errno;
         size_t left = (size_t)got;
-        for (const struct nlmsghdr *answer = (const void *)answers; NLMSG_OK(answer, left);
+        for (struct nlmsghdr *answer = (void *)answers; NLMSG_OK(answer, left);
              answer = NLMSG_NEXT(answer, left)) {
             if (answer->nlmsg_type != NLMSG_ERROR)
                 return EPROTO;

@@ -148,6 +148,15 @@ void pasta_finish(struct pasta *pasta) {
     *pasta = (struct pasta)PASTA_INIT;
 }
 
+/* The program runs under the name of one of its variants ("pasta", "passt.avx2" …). */
+static bool is_pasta(pid_t pid) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    _cleanup_free_ char *name = NULL;
+    return file_read(path, 64, &name, NULL, NULL) == 0 &&
+           (str_starts(name, "pasta") || str_starts(name, "passt"));
+}
+
 bool pasta_identify(const char *pid_file, struct process_id *ret) {
     _cleanup_free_ char *text = NULL;
     int64_t pid;
@@ -155,5 +164,13 @@ bool pasta_identify(const char *pid_file, struct process_id *ret) {
         return false;
     unlink(pid_file);
     text[strcspn(text, "\n")] = '\0';
-    return str_to_i64(text, 1, INT32_MAX, &pid) && process_identify((pid_t)pid, ret);
+    return str_to_i64(text, 1, INT32_MAX, &pid) && is_pasta((pid_t)pid) && process_identify((pid_t)pid, ret);
+}
+
+const char *pasta_obstacle(const char *program) {
+    if (!program)
+        return "no program for outbound network: install the package passt";
+    if (geteuid() != 0 && access(TUN_DEVICE, R_OK | W_OK) < 0)
+        return "no outbound network: this user may not open " TUN_DEVICE;
+    return NULL;
 }

@@ -30,6 +30,9 @@ int pasta_start(struct pasta *pasta, const struct pasta_request *request, struct
 /* Waits until the network stands. */
 int pasta_wait(struct pasta *pasta, int64_t deadline_ms, struct err *err);
 void pasta_finish(struct pasta *pasta);
+/* Why sessions cannot have outbound network here (static text), or NULL. `program` NULL: pasta was not found.
+ */
+const char *pasta_obstacle(const char *program);
 /* The process that wrote the pid file; false when there is none. Removes the file. */
 bool pasta_identify(const char *pid_file, struct process_id *ret);
 

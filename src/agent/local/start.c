@@ -70,9 +70,9 @@ static int check_spec(const struct local *local, const struct session_spec *spec
         return err_set(err, ERR_INVALID, NULL, "no valid name for the persistent home");
     if (!str_eq(spec->network, "none") && !str_eq(spec->network, "outbound"))
         return err_set(err, ERR_INVALID, NULL, "unknown network '%.20s'", spec->network ? spec->network : "");
-    if (str_eq(spec->network, "outbound") && !local->pasta)
-        return err_set(err, ERR_UNAVAILABLE, NULL,
-                       "this machine has no program for outbound network: install the package passt");
+    const char *obstacle = str_eq(spec->network, "outbound") ? pasta_obstacle(local->pasta) : NULL;
+    if (obstacle)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "%s", obstacle);
     return 0;
 }
 

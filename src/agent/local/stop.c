@@ -1,5 +1,6 @@
 /* Ending a session and removing what it left. */
 #include "agent/local/local.h"
+#include "agent/local/pasta.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -23,7 +24,12 @@ static void ask_to_end(const struct session *session, int64_t deadline_ms) {
 
 /* Kills what is known by pid: with groups only for want of nothing better to wait on, without them it is all
  * we have. */
-static int kill_known(const struct session *session, int64_t deadline_ms, struct err *err) {
+static int kill_known(const struct local *local, struct session *session, int64_t deadline_ms,
+                      struct err *err) {
+    _cleanup_free_ char *pid_file =
+        str_format("%s/sessions/%s.pasta", local->state_dir, session->record.session);
+    if (session->record.network.pid == 0) /* the agent died between its start and the record */
+        pasta_identify(pid_file, &session->record.network);
     _cleanup_close_ int network = process_open(&session->record.network);
     process_signal(network, SIGKILL);
     process_signal(session->display, SIGKILL); /* process 1 takes its whole namespace along */
@@ -35,9 +41,10 @@ static int kill_known(const struct session *session, int64_t deadline_ms, struct
     return 0;
 }
 
-static int kill_all(struct session *session, int64_t deadline_ms, struct err *err) {
+static int kill_all(const struct local *local, struct session *session, int64_t deadline_ms,
+                    struct err *err) {
     const struct cgroup *groups = &session->record.groups;
-    if (cgroup_kill(groups, deadline_ms, err) < 0 || kill_known(session, deadline_ms, err) < 0)
+    if (cgroup_kill(groups, deadline_ms, err) < 0 || kill_known(local, session, deadline_ms, err) < 0)
         return -1;
     return cgroup_remove(groups, err);
 }
@@ -48,10 +55,8 @@ int local_remove(struct local *local, struct session *session, int64_t deadline_
     session->watch = NULL;
     ask_to_end(session, deadline_ms);
     const char *name = session->record.session;
-    if (kill_all(session, deadline_ms, err) < 0)
+    if (kill_all(local, session, deadline_ms, err) < 0)
         return err_wrap(err, "session %s", name);
-    _cleanup_free_ char *pid_file = str_format("%s/sessions/%s.pasta", local->state_dir, name);
-    unlink(pid_file);
     if (record_remove(local->state_dir, name, err) < 0)
         return -1;
     session_drop(&local->sessions, session);
