@@ -27,9 +27,10 @@ $(BUILD)/build.ninja:
 	@echo "Configuring …"
 	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }; mv $(BUILD).log $(BUILD)/
 
+# Not `npm ci`: newer npm refuses lock files without download addresses, which name a registry.
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	@echo "Fetching the user interface's packages (npm) …"
-	@cd ui && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
+	@cd ui && npm install --no-save --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
 
 ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	@echo "Building the user interface …"

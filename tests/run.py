@@ -174,8 +174,8 @@ def group_e2e(tally):
     """A real browser: node's own test runner, counted from its closing lines."""
     stamp = "tests/e2e/node_modules/.package-lock.json"
     if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime("tests/e2e/package-lock.json"):
-        if run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd="tests/e2e").returncode:
-            tally.add(0, 1, 0, ["e2e: npm ci failed"])
+        if run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], cwd="tests/e2e").returncode:
+            tally.add(0, 1, 0, ["e2e: npm install failed"])
             return
         os.utime(stamp)
     files = sorted(name for name in os.listdir("tests/e2e") if name.endswith(".test.mjs"))
