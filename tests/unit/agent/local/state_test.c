@@ -174,8 +174,8 @@ static void damaged_records_are_of_use_by_their_name(void **state) {
                                         "[]",
                                         "null",
                                         "{\"uid\":\"x\",\"home\":\"../../etc\",\"groups\":7}",
-                                        "{\"groups\":{\"memory\":{\"dir\":\"/sys/fs/cgroup/memory\"}},"
-                                        "\"display\":{\"pid\":-1,\"start\":1}}"};
+                                        "{\"groups\":{\"memory\":{\"dir\":\"/sys/fs/cgroup/memory\"}}}",
+                                        "{\"display\":{\"pid\":-1,\"start\":1}}"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         _cleanup_free_ char *path = str_format("%s/sessions/s%zu.json", place, i);
         _cleanup_free_ char *name = str_format("s%zu", i);
