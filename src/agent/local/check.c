@@ -1,4 +1,5 @@
 /* What this machine grants, and what it lacks. */
+#include "agent/local/forked.h"
 #include "agent/local/local.h"
 #include "agent/local/pasta.h"
 #include "base/cleanup.h"
@@ -82,10 +83,9 @@ bool local_can_run(struct runtime *runtime, const char *const *command, const ch
 
 /* Tries, in a child, whether an ordinary user may make the namespaces that sandboxes consist of. */
 static bool namespaces_work(void) {
-    pid_t child = fork();
+    pid_t child = fork_quietly();
     if (child == 0) {
-        if (geteuid() == 0 &&
-            (setresgid(IDS_LAST, IDS_LAST, IDS_LAST) < 0 || setresuid(IDS_LAST, IDS_LAST, IDS_LAST) < 0))
+        if (geteuid() == 0 && forked_become(IDS_LAST) < 0)
             _exit(1);
         _exit(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC |
                       CLONE_NEWUTS | CLONE_NEWCGROUP) < 0);

@@ -49,7 +49,7 @@ pid_t fork_quietly(void) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
+    pid_t pid = _Fork();
     if (pid != 0)
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;

@@ -15,7 +15,8 @@ void forked_begin(int *keep, size_t count);
 int forked_become(uid_t uid);
 
 /* Forks with all signals blocked, so that no handler of the agent runs in the child; there they stay so until
- * forked_begin. As fork(2). */
+ * forked_begin. As _Fork(3): no handlers of pthread_atfork run, and no tool's (a thread that one of them
+ * started would keep the child from making a user namespace). */
 pid_t fork_quietly(void);
 
 #endif

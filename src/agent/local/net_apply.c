@@ -2,18 +2,23 @@
 #include "agent/local/net_rules.h"
 
 #include "agent/local/forked.h"
+#include "agent/local/process.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
 #define ANSWERS_MAX 16384 /* bytes read at once */
 #define ANSWER_SECONDS 5  /* the kernel answers at once, or something is very wrong */
+#define CHILD_MS 8000     /* … with a little more for the child that asks */
 #define BUFFER_SIZE (4 * 1024 * 1024)
 
 static int turn_loopback_on(void) {
@@ -93,10 +98,13 @@ int net_apply_in(int user_namespace, int net_namespace, const struct strbuf *scr
     }
     if (child < 0)
         return err_errno(err, "cannot fork");
-    int status; /* the child has a limit of its own */
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    int status = -1;
+    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+    if (!process_wait(pidfd, clock_ms() + CHILD_MS, &status)) {
+        kill(child, SIGKILL);
+        process_wait(pidfd, clock_ms() + CHILD_MS, &status);
+    }
+    if (status == 0)
         return 0;
     errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
     return err_errno(err, "cannot set the network rules of a session");
