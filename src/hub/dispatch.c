@@ -67,56 +67,93 @@ static void retry(void *arg) {
     dispatch(link);
 }
 
-/* A command that cannot be sent at all (too long for a frame) fails as if the agent had said so. */
-static int give_back(struct link *link, struct db_conn *conn, const struct delivery *delivery,
-                     const struct err *why, struct err *err) {
-    if (why->kind == ERR_UNAVAILABLE)
-        return command_return(conn, link->agent_id, link->generation, delivery->command_id, err);
-    log_error("command cannot be sent", "command", delivery->command_id, "error", why->message);
-    struct answer answer = {.agent_id = link->agent_id,
-                            .generation = link->generation,
-                            .command_id = delivery->command_id,
-                            .attempt = delivery->attempt};
-    return outcome_failed(conn, &answer, why->message, false, NULL, err);
+/* One that could not be sent: back to the queue, or, when no frame can hold it, failed as if the agent had
+ * said so. */
+struct unsent {
+    char agent_id[AGENT_ID_MAX + 1];
+    char command_id[COMMAND_ID_MAX + 1];
+    int64_t generation, attempt;
+    bool for_good;
+    struct err why;
+};
+
+static int give_back(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+    const struct unsent *unsent = arg;
+    if (!unsent->for_good)
+        return command_return(conn, unsent->agent_id, unsent->generation, unsent->command_id, err);
+    struct answer answer = {.agent_id = unsent->agent_id,
+                            .generation = unsent->generation,
+                            .command_id = unsent->command_id,
+                            .attempt = unsent->attempt};
+    return outcome_failed(conn, &answer, unsent->why.message, false, NULL, err);
 }
 
-static int take_and_send(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
-    struct link *link = arg;
+static const struct work_kind give_back_work = {
+    .what = "command not sent", .run = give_back, .done = work_free};
+
+static void not_sent(struct link *link, const struct delivery *delivery, const struct err *why) {
+    struct unsent *unsent = mem_zalloc(sizeof *unsent);
+    str_copy(unsent->agent_id, sizeof unsent->agent_id, link->agent_id);
+    str_copy(unsent->command_id, sizeof unsent->command_id, delivery->command_id);
+    unsent->generation = link->generation;
+    unsent->attempt = delivery->attempt;
+    unsent->for_good = why->kind != ERR_UNAVAILABLE;
+    unsent->why = *why;
+    if (unsent->for_good)
+        log_error("command cannot be sent", "command", delivery->command_id, "error", why->message);
+    work_add(link->hub, &give_back_work, unsent, true);
+}
+
+struct taking {
+    struct link *link;
+    struct deliveries deliveries;
+};
+
+static bool take_begin(struct hub *hub, void *arg) {
+    struct link *link = ((struct taking *)arg)->link;
     link->dispatch_queued = false; /* whoever wakes from here on is heard */
-    if (link->state != LINK_UP)
-        return 0;
     if (map_count(link->open) >= hub->options.window)
         window_forget(link);
-    if (map_count(link->open) >= hub->options.window)
-        return 0; /* the next answer looks again */
-    _cleanup_deliveries_ struct deliveries deliveries = {.retry_ms = -1};
-    if (command_take(conn, link->agent_id, link->generation, &deliveries, err) < 0) {
-        link->dispatch_queued = err->kind == ERR_UNAVAILABLE;
-        return -1;
-    }
-    for (size_t i = 0; i < deliveries.count; i++) {
-        struct err why = {0}, ignored = {0};
-        if (send_command(link, &deliveries.items[i], &why) < 0 &&
-            give_back(link, conn, &deliveries.items[i], &why, &ignored) < 0)
-            log_warn("command not returned, its deadline will", "command", deliveries.items[i].command_id,
-                     "error", ignored.message);
-    }
-    if (link->state != LINK_UP)
-        return 0;
-    if (deliveries.count == COMMAND_BATCH_MAX) {
-        dispatch(link);
-    } else if (deliveries.retry_ms >= 0) {
-        loop_timer_cancel(link->dispatch_timer); /* the next back-off may end before the one it was set for */
-        link->dispatch_timer = loop_timer_add(hub->loop, deliveries.retry_ms, retry, link);
-    }
-    return 0;
+    /* With a full window the next answer looks again. */
+    return link->state == LINK_UP && map_count(link->open) < hub->options.window;
 }
 
+static int take_run(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+    struct taking *taking = arg;
+    return command_take(conn, taking->link->agent_id, taking->link->generation, &taking->deliveries, err);
+}
+
+static void take_done(struct hub *hub, void *arg, int result, const struct err *err) {
+    struct taking *taking = arg;
+    struct link *link = taking->link;
+    struct deliveries *deliveries = &taking->deliveries;
+    for (size_t i = 0; i < deliveries->count; i++) {
+        struct err why = {0};
+        if (send_command(link, &deliveries->items[i], &why) < 0)
+            not_sent(link, &deliveries->items[i], &why);
+    }
+    if (link->state == LINK_UP && deliveries->count == COMMAND_BATCH_MAX) {
+        dispatch(link);
+    } else if (link->state == LINK_UP && result == 0 && deliveries->retry_ms >= 0) {
+        loop_timer_cancel(link->dispatch_timer); /* the next back-off may end before the one it was set for */
+        link->dispatch_timer = loop_timer_add(hub->loop, deliveries->retry_ms, retry, link);
+    }
+    deliveries_finish(deliveries);
+    link_unref(link);
+    free(taking);
+}
+
+static const struct work_kind take_work = {
+    .what = "dispatch", .begin = take_begin, .run = take_run, .done = take_done};
+
 void dispatch(struct link *link) {
-    if (link->dispatch_queued || link->state != LINK_UP)
+    if (link->dispatch_queued || link->state != LINK_UP || !link->settled)
         return;
     link->dispatch_queued = true;
-    link_work(link, "dispatch", take_and_send, NULL, link, true);
+    struct taking *taking = mem_zalloc(sizeof *taking);
+    taking->link = link_ref(link);
+    taking->deliveries.retry_ms = -1;
+    work_add(link->hub, &take_work, taking, true);
 }
 
 void dispatch_all(struct hub *hub) {
@@ -153,73 +190,40 @@ void hub_wake(struct hub *hub, const char *agent_id) {
 
 struct received {
     struct link *link;
+    int64_t generation;
     struct proto_message message;
+    bool changed; /* it fitted, and something is different now */
 };
 
-static void received_done(void *arg) {
-    struct received *received = arg;
-    proto_message_finish(&received->message);
-    free(received);
-}
-
-static struct answer answer_of(const struct link *link, const char *command_id, int64_t attempt) {
-    return (struct answer){.agent_id = link->agent_id,
-                           .generation = link->generation,
+static struct answer answer_of(const struct received *received, const char *command_id, int64_t attempt) {
+    return (struct answer){.agent_id = received->link->agent_id,
+                           .generation = received->generation,
                            .command_id = command_id,
                            .attempt = attempt};
 }
 
-/* Foreign, late and repeated messages change nothing: counted. */
-static int applied(struct hub *hub, const struct received *received, int result, bool changed) {
-    if (result == 0 && !changed) {
-        count(hub, M_STALE_MESSAGES, 1);
-        log_debug("agent's message changes nothing", "agent", received->link->agent_id, "type",
-                  proto_type_name(received->message.type));
-    }
-    return result;
-}
-
-static int apply_ack(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+static int run_ack(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     struct received *received = arg;
     const struct proto_ack *ack = &received->message.ack;
-    struct answer answer = answer_of(received->link, ack->command_id, ack->attempt);
-    bool changed = false;
-    int result = outcome_acknowledged(conn, &answer, &changed, err);
-    if (changed)
-        dispatch(received->link); /* a stop overtakes what is acknowledged */
-    return applied(hub, received, result, changed);
+    struct answer answer = answer_of(received, ack->command_id, ack->attempt);
+    return outcome_acknowledged(conn, &answer, &received->changed, err);
 }
 
-static int apply_complete(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+static int run_complete(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     struct received *received = arg;
     const struct proto_complete *complete = &received->message.complete;
-    struct answer answer = answer_of(received->link, complete->command_id, complete->attempt);
-    bool changed = false;
-    int result = outcome_completed(conn, &answer, complete->result, &changed, err);
-    if (changed)
-        count(hub, M_COMMANDS_COMPLETED, 1);
-    if (result == 0)
-        dispatch(received->link); /* the session's next command, and room in the window */
-    return applied(hub, received, result, changed);
+    struct answer answer = answer_of(received, complete->command_id, complete->attempt);
+    return outcome_completed(conn, &answer, complete->result, &received->changed, err);
 }
 
-static int apply_failed(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+static int run_failed(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     struct received *received = arg;
     const struct proto_failed *failed = &received->message.failed;
-    struct answer answer = answer_of(received->link, failed->command_id, failed->attempt);
-    bool changed = false;
-    int result = outcome_failed(conn, &answer, failed->error, failed->retryable, &changed, err);
-    if (changed) {
-        count(hub, M_COMMANDS_FAILED, 1);
-        log_warn("command failed", "command", failed->command_id, "agent", received->link->agent_id, "error",
-                 failed->error);
-    }
-    if (result == 0)
-        dispatch(received->link);
-    return applied(hub, received, result, changed);
+    struct answer answer = answer_of(received, failed->command_id, failed->attempt);
+    return outcome_failed(conn, &answer, failed->error, failed->retryable, &received->changed, err);
 }
 
-static int apply_status(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+static int run_status(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     struct received *received = arg;
     const struct proto_status *status = &received->message.status;
     struct session_status change = {
@@ -229,21 +233,16 @@ static int apply_status(struct hub *hub, struct db_conn *conn, void *arg, struct
         .usage_cpu_millis = status->usage.cpu_millis,
         .usage_memory_bytes = status->usage.memory_bytes,
     };
-    bool changed = false;
-    int result = session_apply_status(conn, received->link->agent_id, received->link->generation, &change,
-                                      &changed, err);
-    return applied(hub, received, result, changed);
+    return session_apply_status(conn, received->link->agent_id, received->generation, &change,
+                                &received->changed, err);
 }
 
-static int apply_heartbeat(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+static int run_heartbeat(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     struct received *received = arg;
-    struct link *link = received->link;
-    struct proto_heartbeat *beat = &received->message.heartbeat;
-    if (link->state != LINK_UP)
-        return 0;
+    const struct proto_heartbeat *beat = &received->message.heartbeat;
     struct agent_heartbeat heartbeat = {
-        .agent_id = link->agent_id,
-        .generation = link->generation,
+        .agent_id = received->link->agent_id,
+        .generation = received->generation,
         .draining = str_eq(beat->status, "draining"),
         .capacity = {.max_sessions = beat->capacity.max_sessions,
                      .cpu_millis = beat->capacity.cpu_millis,
@@ -251,16 +250,73 @@ static int apply_heartbeat(struct hub *hub, struct db_conn *conn, void *arg, str
     };
     if (agent_heartbeat(conn, &heartbeat, true, NULL, err) < 0)
         return -1;
-    link->beat = (struct agent_beat){
-        .draining = heartbeat.draining, .capacity = beat->capacity, .written_at = clock_ms()};
-    if (!beat->missing || (link->missing && json_equal(beat->missing, link->missing)))
+    received->changed = true;
+    if (!beat->missing)
         return 0;
-    if (agent_set_missing_programs(conn, link->agent_id, link->generation, beat->missing, err) < 0)
-        return -1;
-    json_decref(link->missing);
-    link->missing = steal_pointer(&beat->missing);
-    return 0;
+    return agent_set_missing_programs(conn, heartbeat.agent_id, heartbeat.generation, beat->missing, err);
 }
+
+static void received_free(struct received *received) {
+    proto_message_finish(&received->message);
+    received->link->waiting--;
+    link_unref(received->link);
+    free(received);
+}
+
+/* Foreign, late and repeated messages change nothing: counted. */
+static void note_stale(struct hub *hub, const struct received *received, int result) {
+    if (result != 0 || received->changed)
+        return;
+    count(hub, M_STALE_MESSAGES, 1);
+    log_debug("agent's message changes nothing", "agent", received->link->agent_id, "type",
+              proto_type_name(received->message.type));
+}
+
+static void answered(struct hub *hub, void *arg, int result, const struct err *err) {
+    struct received *received = arg;
+    const struct proto_message *message = &received->message;
+    if (received->changed && message->type == PROTO_COMPLETE)
+        count(hub, M_COMMANDS_COMPLETED, 1);
+    if (received->changed && message->type == PROTO_FAILED) {
+        count(hub, M_COMMANDS_FAILED, 1);
+        log_warn("command failed", "command", message->failed.command_id, "agent", received->link->agent_id,
+                 "error", message->failed.error);
+    }
+    note_stale(hub, received, result);
+    /* The session's next command, room in the window, or a stop, which overtakes what is acknowledged. */
+    if (result == 0 && (received->changed || message->type != PROTO_ACK))
+        dispatch(received->link);
+    received_free(received);
+}
+
+static void status_done(struct hub *hub, void *arg, int result, const struct err *err) {
+    note_stale(hub, arg, result);
+    received_free(arg);
+}
+
+static void heartbeat_done(struct hub *hub, void *arg, int result, const struct err *err) {
+    struct received *received = arg;
+    struct link *link = received->link;
+    struct proto_heartbeat *beat = &received->message.heartbeat;
+    if (result == 0) {
+        link->beat = (struct agent_beat){.draining = str_eq(beat->status, "draining"),
+                                         .capacity = beat->capacity,
+                                         .written_at = clock_ms()};
+        if (beat->missing) {
+            json_decref(link->missing);
+            link->missing = steal_pointer(&beat->missing);
+        }
+    }
+    received_free(received);
+}
+
+static const struct work_kind message_work[PROTO_TYPES] = {
+    [PROTO_ACK] = {.what = "ack", .run = run_ack, .done = answered},
+    [PROTO_COMPLETE] = {.what = "complete", .run = run_complete, .done = answered},
+    [PROTO_FAILED] = {.what = "failed", .run = run_failed, .done = answered},
+    [PROTO_STATUS] = {.what = "status", .run = run_status, .done = status_done},
+    [PROTO_HEARTBEAT] = {.what = "heartbeat", .run = run_heartbeat, .done = heartbeat_done},
+};
 
 /* Heartbeats that say nothing new reach the database rarely. */
 static bool beat_is_news(const struct link *link, const struct proto_heartbeat *beat) {
@@ -290,38 +346,37 @@ static void note_answer(struct link *link, const char *command_id, int64_t attem
     }
 }
 
-static work_fn work_for(struct link *link, const struct proto_message *message) {
+/* False: the database need not hear of it. */
+static bool note(struct link *link, const struct proto_message *message) {
     switch (message->type) {
     case PROTO_ACK:
         note_answer(link, message->ack.command_id, message->ack.attempt, false);
-        return apply_ack;
+        return true;
     case PROTO_COMPLETE:
         note_answer(link, message->complete.command_id, message->complete.attempt, true);
-        return apply_complete;
+        return true;
     case PROTO_FAILED:
         note_answer(link, message->failed.command_id, message->failed.attempt, true);
-        return apply_failed;
-    case PROTO_STATUS:
-        return apply_status;
+        return true;
     case PROTO_HEARTBEAT:
         if (!beat_is_news(link, &message->heartbeat))
-            return NULL;
+            return false;
         link->degraded = false;
-        return apply_heartbeat;
+        return true;
     default:
-        return NULL;
+        return message_work[message->type].run != NULL;
     }
 }
 
 void dispatch_received(struct link *link, struct proto_message *message) {
-    work_fn fn = work_for(link, message);
-    if (!fn)
+    if (!note(link, message))
         return;
     struct received *received = mem_zalloc(sizeof *received);
-    received->link = link;
+    received->link = link_ref(link);
+    link->waiting++;
+    received->generation = link->generation;
     received->message = *message;
     *message = (struct proto_message){0};
-    const char *what = proto_type_name(received->message.type);
-    if (!link_work(link, what, fn, received_done, received, false))
+    if (!work_add(link->hub, &message_work[received->message.type], received, false))
         link_close(link, 1013, "too much at once: connect again and say hello");
 }

@@ -26,10 +26,6 @@ static void subscription_unref(struct subscription *subscription) {
         free(subscription);
 }
 
-static void unref_arg(void *arg) {
-    subscription_unref(arg);
-}
-
 static void end(struct subscription *subscription) {
     struct hub *hub = subscription->hub;
     if (subscription->ended)
@@ -121,27 +117,53 @@ static void fan_out(struct hub *hub, const struct event *event) {
     }
 }
 
-static int read_new(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
-    hub->events_due = false;
-    struct event *events = NULL;
-    size_t found = 0;
-    if (event_read(conn, hub->last_event, &events, &found, err) < 0)
-        return -1;
-    for (size_t i = 0; i < found; i++) {
-        hub->last_event = events[i].id;
-        fan_out(hub, &events[i]);
-    }
-    events_free(events, found);
-    if (found == EVENT_BATCH_MAX)
-        events_look(hub);
-    return 0;
+/* Events that were read. */
+struct reading {
+    struct subscription *subscription; /* whose missed ones; NULL: new ones, for all */
+    int64_t since;
+    bool gap; /* some are gone */
+    struct event *events;
+    size_t count;
+};
+
+static void reading_free(struct reading *reading) {
+    events_free(reading->events, reading->count);
+    free(reading);
 }
+
+static bool new_begin(struct hub *hub, void *arg) {
+    struct reading *reading = arg;
+    hub->events_due = false; /* whoever looks from here on is heard */
+    reading->since = hub->last_event;
+    return true;
+}
+
+static int read_events(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+    struct reading *reading = arg;
+    if (reading->subscription && event_gap(conn, reading->since, &reading->gap, err) < 0)
+        return -1;
+    return reading->gap ? 0 : event_read(conn, reading->since, &reading->events, &reading->count, err);
+}
+
+static void new_done(struct hub *hub, void *arg, int result, const struct err *err) {
+    struct reading *reading = arg;
+    for (size_t i = 0; i < reading->count; i++) {
+        hub->last_event = reading->events[i].id;
+        fan_out(hub, &reading->events[i]);
+    }
+    if (reading->count == EVENT_BATCH_MAX)
+        events_look(hub);
+    reading_free(reading);
+}
+
+static const struct work_kind new_work = {
+    .what = "events", .begin = new_begin, .run = read_events, .done = new_done};
 
 void events_look(struct hub *hub) {
     if (hub->events_due || hub->stopping)
         return;
     hub->events_due = true;
-    work_add(hub, "events", read_new, NULL, NULL, true);
+    work_add(hub, &new_work, mem_zalloc(sizeof(struct reading)), true);
 }
 
 static void look(void *arg) {
@@ -189,33 +211,39 @@ static void reset(struct subscription *subscription, int64_t id) {
     tell(subscription, &event);
 }
 
+static bool missed_begin(struct hub *hub, void *arg) {
+    struct reading *reading = arg;
+    reading->since = reading->subscription->since;
+    return !reading->subscription->ended;
+}
+
+static void send_missed(struct subscription *subscription);
+
 /* Sends what was missed up to where the live events begin; a batch at a time, so that others are not held up.
  */
-static int backfill(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
-    struct subscription *subscription = arg;
-    bool gap = false;
-    struct event *events = NULL;
-    size_t found = 0;
-    if (subscription->ended)
-        return 0;
-    if (subscription->since > hub->last_event) /* of another database, or from before a restore */
-        gap = true;
-    else if (event_gap(conn, subscription->since, &gap, err) < 0)
-        return -1;
-    if (!gap && event_read(conn, subscription->since, &events, &found, err) < 0)
-        return -1;
-    if (gap)
+static void missed_done(struct hub *hub, void *arg, int result, const struct err *err) {
+    struct reading *reading = arg;
+    struct subscription *subscription = reading->subscription;
+    bool beyond = subscription->since > hub->last_event; /* of another database, or from before a restore */
+    if (reading->gap || beyond || result != 0)
         reset(subscription, hub->last_event);
-    for (size_t i = 0; i < found && events[i].id <= hub->last_event; i++)
-        tell(subscription, &events[i]);
-    bool more = found == EVENT_BATCH_MAX && subscription->since < hub->last_event;
-    events_free(events, found);
-    subscription->live = !more;
-    if (more && !subscription->ended) {
-        subscription->refs++;
-        work_add(hub, "missed events", backfill, unref_arg, subscription, true);
-    }
-    return 0;
+    for (size_t i = 0; !beyond && i < reading->count && reading->events[i].id <= hub->last_event; i++)
+        tell(subscription, &reading->events[i]);
+    subscription->live = reading->count < EVENT_BATCH_MAX || subscription->since >= hub->last_event;
+    if (!subscription->live && !subscription->ended)
+        send_missed(subscription);
+    subscription_unref(subscription);
+    reading_free(reading);
+}
+
+static const struct work_kind missed_work = {
+    .what = "missed events", .begin = missed_begin, .run = read_events, .done = missed_done};
+
+static void send_missed(struct subscription *subscription) {
+    struct reading *reading = mem_zalloc(sizeof *reading);
+    reading->subscription = subscription;
+    subscription->refs++;
+    work_add(subscription->hub, &missed_work, reading, true);
 }
 
 static void subscribe(void *arg) {
@@ -235,8 +263,7 @@ static void subscribe(void *arg) {
         subscription->live = true;
         return;
     }
-    subscription->refs++;
-    work_add(hub, "missed events", backfill, unref_arg, subscription, true);
+    send_missed(subscription);
 }
 
 int hub_events_subscribe(struct hub *hub, const struct hub_event_filter *filter, int64_t last_event_id,

@@ -106,18 +106,17 @@ static int count_totals(struct hub *hub, struct db_conn *conn, struct err *err) 
     return 0;
 }
 
+struct round {
+    struct reconcile_report report;
+    bool count_totals;
+};
+
 static int reconcile(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
-    struct reconcile_report report = {0};
-    if (reconcile_tick(conn, &report, err) < 0)
+    struct round *round = arg;
+    round->report = (struct reconcile_report){0};
+    if (reconcile_tick(conn, &round->report, err) < 0)
         return -1;
-    count(hub, M_COMMANDS_RETURNED, report.returned);
-    count(hub, M_ORPHANS_STOPPED, report.orphans_stopped);
-    count(hub, M_OVERDUE, report.overdue);
-    if (report.returned || report.orphans_stopped || report.overdue || report.durations_ended)
-        dispatch_all(hub);
-    if (hub->reconcile_rounds++ % DOCTOR_ROUNDS == 0)
-        return count_totals(hub, conn, err);
-    return 0;
+    return round->count_totals ? count_totals(hub, conn, err) : 0;
 }
 
 static void due(void *arg) {
@@ -125,14 +124,25 @@ static void due(void *arg) {
 }
 
 /* One at a time: the next round is counted from the end of this one. */
-static void reconciled(void *arg) {
-    struct hub *hub = arg;
+static void reconciled(struct hub *hub, void *arg, int result, const struct err *err) {
+    _cleanup_free_ struct round *round = arg;
+    const struct reconcile_report *report = &round->report;
+    count(hub, M_COMMANDS_RETURNED, report->returned);
+    count(hub, M_ORPHANS_STOPPED, report->orphans_stopped);
+    count(hub, M_OVERDUE, report->overdue);
+    if (report->returned || report->orphans_stopped || report->overdue || report->durations_ended)
+        dispatch_all(hub);
     if (!hub->stopping)
         hub->reconcile_timer = loop_timer_add(hub->loop, hub->options.reconcile_ms, due, hub);
 }
 
+static const struct work_kind reconcile_work = {.what = "reconcile", .run = reconcile, .done = reconciled};
+
 void reconcile_start(struct hub *hub) {
     hub->reconcile_timer = NULL;
-    if (!hub->stopping)
-        work_add(hub, "reconcile", reconcile, reconciled, hub, true);
+    if (hub->stopping)
+        return;
+    struct round *round = mem_zalloc(sizeof *round);
+    round->count_totals = hub->reconcile_rounds++ % DOCTOR_ROUNDS == 0;
+    work_add(hub, &reconcile_work, round, true);
 }

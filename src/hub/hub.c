@@ -32,7 +32,7 @@ static void fill_defaults(struct hub *hub, const struct hub_options *options) {
 }
 
 static void hub_free(struct hub *hub) {
-    work_finish(hub);
+    work_destroy(hub);
     map_destroy(hub->links, NULL);
     map_destroy(hub->streams, NULL);
     map_destroy(hub->sessions, free);
@@ -47,8 +47,7 @@ int hub_create(struct hub **ret, const struct hub_options *options, struct err *
     struct hub *hub = mem_zalloc(sizeof *hub);
     pthread_mutex_init(&hub->lock, NULL);
     fill_defaults(hub, options);
-    hub->last_work = &hub->first_work;
-    hub->work_retry_ms = WORK_RETRY_MS;
+    work_create(hub);
     hub->links = map_create();
     hub->streams = map_create();
     hub->sessions = map_create();
@@ -134,13 +133,16 @@ int hub_start(struct hub *hub, struct err *err) {
     sweep(hub);
     keep_alive(hub);
     reconcile_start(hub);
-    int failed = pthread_create(&hub->thread, NULL, run, hub);
-    if (failed) {
-        errno = failed;
-        return err_errno(err, "cannot start the hub's thread");
+    int failed = work_start(hub, err) < 0 ? -1 : pthread_create(&hub->thread, NULL, run, hub);
+    if (failed == 0) {
+        hub->started = true;
+        return 0;
     }
-    hub->started = true;
-    return 0;
+    events_unlisten(hub);
+    db_unlisten(hub->options.db, on_commands, hub);
+    work_stop(hub);
+    errno = failed;
+    return failed < 0 ? -1 : err_errno(err, "cannot start the hub's thread");
 }
 
 /* --- stop --- */
@@ -161,7 +163,7 @@ static void stopped_yet(void *arg) {
     struct stop *stop = arg;
     struct hub *hub = stop->hub;
     hub->stop_timer = NULL;
-    bool done = !hub->all_links && !viewers_left(hub) && !hub->work_count;
+    bool done = !hub->all_links && !viewers_left(hub) && !work_left(hub);
     if (done || clock_ms() >= stop->until)
         loop_stop(hub->loop);
     else
@@ -200,6 +202,7 @@ void hub_stop(struct hub *hub) {
     hub_post(hub, begin_stop, &stop);
     pthread_join(hub->thread, NULL);
     hub->started = false;
+    work_stop(hub);
     drain(hub);
     links_destroy(hub);
     work_finish(hub);

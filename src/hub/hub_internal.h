@@ -1,14 +1,11 @@
 /* What the files of this room share. Everything is the hub thread's alone unless it says otherwise.
  *
  *   hub.c        life cycle, thread, timers
- *   work.c       the queue of database work: in order, tried again while the database is away
- *   link.c       one agent's connection: hello, silence, messages
- *   hello.c      an agent's hello: generation, welcome, inventory
- *   dispatch.c   commands out, answers in
- *   streams.c    streams being opened
- *   viewers.c    pairs of browser and display
- *   events.c     the event bus
- *   figures.c    the table of metrics, and the reconciler's timer
+ *   work.c       the queue of database work and the thread that does it: in order, tried again while the
+ * database is away link.c       one agent's connection: hello, silence, messages hello.c      an agent's
+ * hello: generation, welcome, inventory dispatch.c   commands out, answers in streams.c    streams being
+ * opened viewers.c    pairs of browser and display events.c     the event bus figures.c    the table of
+ * metrics, and the reconciler's timer
  */
 #ifndef SS_HUB_INTERNAL_H
 #define SS_HUB_INTERNAL_H
@@ -78,7 +75,7 @@ struct link;
 struct stream;
 struct viewer;
 struct subscription;
-struct work;
+struct worker;
 
 struct hub {
     struct hub_options options; /* defaults filled in */
@@ -96,12 +93,7 @@ struct hub {
     struct link *all_links; /* list */
     unsigned link_count;
 
-    struct work *first_work, **last_work;
-    size_t work_count;
-    struct loop_timer *work_timer;
-    bool work_posted;
-    int64_t work_retry_ms;
-    bool database_away; /* said so in the log */
+    struct worker *worker;
 
     struct map *streams;   /* (lock) id → struct stream */
     struct map *sessions;  /* (lock) session → struct session_viewers */
@@ -125,28 +117,49 @@ bool hub_post(struct hub *hub, loop_fn fn, void *arg);
 
 /* --- work.c --- */
 
-/* Does a piece of database work. -1 with ERR_UNAVAILABLE: it is tried again later, before anything behind it;
- * other errors are logged and counted, and the piece is over. */
-typedef int (*work_fn)(struct hub *hub, struct db_conn *conn, void *arg, struct err *err);
-/* Queues it behind what waits. `done` (may be NULL) is called once when it is over or dropped; frees `arg`.
- * `what` is static, for the log. False when WORK_MAX is reached: done was called. `must` passes over the
- * limit. */
-bool work_add(struct hub *hub, const char *what, work_fn fn, void (*done)(void *arg), void *arg, bool must);
-/* Drops all. */
+/* A kind of database work. */
+struct work_kind {
+    const char *what; /* for the log */
+    bool alone;       /* what is done behind it must see its consequences: never in one batch with others */
+    bool tells;       /* done deals with errors (and logs them) itself */
+    /* On the hub's thread, when its turn has come: copies what `run` needs. False: nothing is to be done any
+     * more. May be NULL; called again when the database was away. */
+    bool (*begin)(struct hub *hub, void *arg);
+    /* On the database's thread: touches its argument and what never changes, nothing else. -1 with
+     * ERR_UNAVAILABLE: it is tried again later, before anything behind it. */
+    int (*run)(struct hub *hub, struct db_conn *conn, void *arg, struct err *err);
+    /* On the hub's thread, exactly once: consequences, then frees `arg`. `result` is what run returned, or
+     * WORK_NOT_RUN (begin said no, or the work was dropped). `err` is NULL unless it is -1. */
+    void (*done)(struct hub *hub, void *arg, int result, const struct err *err);
+};
+#define WORK_NOT_RUN 1
+
+/* Queues a piece behind what waits. False when WORK_MAX is reached: done has been called. `must` passes over
+ * the limit. */
+bool work_add(struct hub *hub, const struct work_kind *kind, void *arg, bool must);
+int work_start(struct hub *hub, struct err *err);
+/* Ends the database's thread, after the hub's. What it did is still told, by the next round of the loop. */
+void work_stop(struct hub *hub);
+/* Drops what waits. */
 void work_finish(struct hub *hub);
+void work_create(struct hub *hub);
+void work_destroy(struct hub *hub);
+size_t work_left(const struct hub *hub); /* pieces waiting and under way */
+/* Frees `arg`: the done of work without consequences. */
+void work_free(struct hub *hub, void *arg, int result, const struct err *err);
 
 /* --- link.c --- */
 
 enum link_state {
-    LINK_NEW,   /* hello is awaited */
-    LINK_HELLO, /* … and waits for the database */
-    LINK_UP,
+    LINK_NEW,    /* hello is awaited */
+    LINK_HELLO,  /* … and waits for the database */
+    LINK_UP,     /* … */
     LINK_ENDING, /* closing; its messages are not read any more */
 };
 
 struct link {
     struct hub *hub;
-    unsigned refs; /* the hub's list and every piece of work; the hub's thread alone */
+    unsigned refs; /* the hub's list and every piece of work */
     struct link *previous, *next;
     char agent_id[AGENT_ID_MAX + 1];
     char instance_id[PROTO_NAME_SIZE];
@@ -170,11 +183,13 @@ struct link {
     json_t *missing; /* programs, as last written; owned */
 
     struct map *open; /* command id → struct open_command: sent or acknowledged */
+    bool settled;     /* its inventory has been compared: commands may follow */
     bool dispatch_queued;
     struct loop_timer *dispatch_timer;
 };
 
 void link_new(void *task); /* struct new_link *, posted */
+struct link *link_ref(struct link *link);
 void link_unref(struct link *link);
 /* NULL when the agent is not connected here or has not said hello. */
 struct link *link_find(struct hub *hub, const char *agent_id);
@@ -182,9 +197,8 @@ struct link *link_find(struct hub *hub, const char *agent_id);
 int link_send(struct link *link, const struct proto_message *message, struct err *err);
 /* Closes; offline in the database follows. */
 void link_close(struct link *link, int code, const char *reason);
-/* A piece of work about this link, which is kept until it is over. */
-bool link_work(struct link *link, const char *what, work_fn fn, void (*done)(void *arg), void *arg,
-               bool must);
+/* The database took an agent for a connection that is over already: offline again. */
+void link_abandon(struct link *link, int64_t generation);
 /* Any heartbeat period's silence: is this connection heard on time? */
 bool link_alive(const struct link *link);
 /* Begins with pings and the watch over silence. */

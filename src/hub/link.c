@@ -26,6 +26,11 @@ static void link_free(struct link *link) {
     free(link);
 }
 
+struct link *link_ref(struct link *link) {
+    link->refs++;
+    return link;
+}
+
 void link_unref(struct link *link) {
     if (--link->refs == 0)
         link_free(link);
@@ -39,38 +44,6 @@ bool link_alive(const struct link *link) {
     return link->state == LINK_UP && clock_ms() - link->heard_at < 3 * link->period_ms;
 }
 
-/* --- work about a link --- */
-
-struct link_work {
-    struct link *link;
-    work_fn fn;
-    void (*done)(void *arg);
-    void *arg;
-};
-
-static int run_link_work(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
-    struct link_work *work = arg;
-    return work->fn(hub, conn, work->arg, err);
-}
-
-static void link_work_done(void *arg) {
-    struct link_work *work = arg;
-    if (work->done)
-        work->done(work->arg);
-    work->link->waiting--;
-    link_unref(work->link);
-    free(work);
-}
-
-bool link_work(struct link *link, const char *what, work_fn fn, void (*done)(void *arg), void *arg,
-               bool must) {
-    struct link_work *work = mem_zalloc(sizeof *work);
-    *work = (struct link_work){.link = link, .fn = fn, .done = done, .arg = arg};
-    link->refs++;
-    link->waiting++;
-    return work_add(link->hub, what, run_link_work, link_work_done, work, must);
-}
-
 /* --- the end --- */
 
 struct ended {
@@ -81,6 +54,20 @@ struct ended {
 static int write_offline(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     const struct ended *ended = arg;
     return agent_disconnected(conn, ended->agent_id, ended->generation, err);
+}
+
+static const struct work_kind offline_work = {
+    .what = "agent offline", .run = write_offline, .done = work_free};
+
+static void queue_offline(struct link *link, int64_t generation) {
+    struct ended *ended = mem_zalloc(sizeof *ended);
+    str_copy(ended->agent_id, sizeof ended->agent_id, link->agent_id);
+    ended->generation = generation;
+    work_add(link->hub, &offline_work, ended, true);
+}
+
+void link_abandon(struct link *link, int64_t generation) {
+    queue_offline(link, generation);
 }
 
 /* No more messages from it; its place is free. The socket may still be saying goodbye. */
@@ -99,12 +86,8 @@ static void leave(struct link *link) {
         metric_add(&hub->metrics[M_AGENTS], -1);
         streams_agent_gone(hub, link->agent_id);
     }
-    if (was_up) {
-        struct ended *ended = mem_zalloc(sizeof *ended);
-        str_copy(ended->agent_id, sizeof ended->agent_id, link->agent_id);
-        ended->generation = link->generation;
-        work_add(hub, "agent offline", write_offline, free, ended, true);
-    }
+    if (was_up)
+        queue_offline(link, link->generation);
 }
 
 static void unlist(struct link *link) {
@@ -165,6 +148,9 @@ static int write_status(struct hub *hub, struct db_conn *conn, void *arg, struct
     return agent_set_status(conn, change->of.agent_id, change->of.generation, change->status, err);
 }
 
+static const struct work_kind status_work = {
+    .what = "agent degraded", .run = write_status, .done = work_free};
+
 static void set_degraded(struct link *link) {
     link->degraded = true;
     log_warn("agent is silent", "agent", link->agent_id);
@@ -172,7 +158,7 @@ static void set_degraded(struct link *link) {
     str_copy(change->of.agent_id, sizeof change->of.agent_id, link->agent_id);
     change->of.generation = link->generation;
     change->status = AGENT_DEGRADED;
-    link_work(link, "agent degraded", write_status, free, change, true);
+    work_add(link->hub, &status_work, change, true);
 }
 
 static void send_ping(struct link *link) {

@@ -34,13 +34,15 @@ static int write_viewers(struct hub *hub, struct db_conn *conn, void *arg, struc
     return session_add_viewers(conn, recount->session, recount->delta, err);
 }
 
+static const struct work_kind viewers_work = {.what = "viewers", .run = write_viewers, .done = work_free};
+
 static void change_viewers(struct viewer *viewer, int delta) {
     struct hub *hub = viewer->hub;
     struct recount *recount = mem_zalloc(sizeof *recount);
     str_copy(recount->session, sizeof recount->session, viewer->session);
     recount->delta = delta;
     metric_add(&hub->metrics[M_VIEWERS], delta);
-    work_add(hub, "viewers", write_viewers, free, recount, true);
+    work_add(hub, &viewers_work, recount, true);
 }
 
 /* --- the lists --- */

@@ -271,6 +271,37 @@ static void inventories_are_compared_at_hello(void **state) {
     robot_destroy(robot);
 }
 
+/* Somebody holds the database's lock for longer than a statement waits: heartbeats go on, nothing is lost,
+ * and what was said meanwhile counts afterwards. */
+static void a_database_that_is_away_holds_up_nobody(void **state) {
+    struct rig *rig = *state;
+    rig_agent(rig, "alpha");
+    rig_agent(rig, "beta");
+    struct robot *robot = robot_create(rig, "alpha"), *late = robot_create(rig, "beta");
+    robot->complete = false;
+    robot_online(robot);
+    char name[SESSION_NAME_MAX + 1];
+    rig_session(rig, name);
+    WAIT(rig, str_eq(rig_command_status(rig, name, "start_session"), "acknowledged"));
+    assert_int_equal(db_begin(rig->conn, NULL), 0);
+    size_t pings = robot_count(robot, PROTO_PING);
+    robot_complete(robot, robot_command(robot, name, "start_session")->command_id, 1);
+    robot_connect(late);
+    robot_hello(late);
+    IDLE(rig, 4 * PROTO_HEARTBEAT_DEFAULT * SECOND_MS);
+    assert_true(robot_count(robot, PROTO_PING) >= pings + 3);
+    assert_false(robot->closed);
+    assert_false(late->closed);
+    assert_int_equal(robot_count(late, PROTO_WELCOME), 0);
+    assert_true(rig_metric(rig, "streamspace_hub_work_retries_total") > 0);
+    db_rollback(rig->conn);
+    WAIT(rig, str_eq(rig_state(rig, name), "running"));
+    WAIT(rig, robot_count(late, PROTO_WELCOME) == 1);
+    assert_string_equal(rig_agent_status(rig, "alpha"), "online");
+    robot_destroy(robot);
+    robot_destroy(late);
+}
+
 static void a_burst_is_delivered_whole(void **state) {
     enum { SESSIONS = 150 };
     struct rig *rig = *state;
@@ -304,6 +335,7 @@ int main(void) {
         HUB_TEST(a_failed_start_is_followed_by_a_stop),
         HUB_TEST(a_retryable_failure_raises_the_attempt),
         HUB_TEST(inventories_are_compared_at_hello),
+        HUB_TEST(a_database_that_is_away_holds_up_nobody),
         HUB_TEST(a_burst_is_delivered_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ int rig_setup(void **state) {
     str_copy(rig->dir, sizeof rig->dir, "/tmp/hub-test-XXXXXX");
     assert_non_null(mkdtemp(rig->dir));
     _cleanup_free_ char *url = str_format("sqlite://%s/test.db", rig->dir);
-    struct db_options options = {.url = url, .pool_max = 4};
+    struct db_options options = {.url = url, .pool_max = 4, .statement_limit_ms = 300};
     must(db_open(&rig->db, &options, &err));
     must(db_acquire(rig->db, &rig->conn, &err));
     must(relay_create(&rig->relay, 1, &err));
