@@ -44,7 +44,7 @@ cp tests/fresh/inside.sh "$root/root/inside.sh"
 
 env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-    NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt npm_config_registry="$(npm config get registry 2>/dev/null || echo https://registry.npmjs.org/)" \
+    NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt ${npm_config_registry:+npm_config_registry="$npm_config_registry"} \
     FRESH_TESTS="${FRESH_TESTS:-}" \
     unshare --mount --pid --fork --uts --ipc --kill-child bash -c '
         set -e
