@@ -2,8 +2,8 @@
  *
  * One loop thread owns every agent connection: it is the only writer of each, and reading never waits for a
  * command. What the queue, sessions and agents mean is the business of control/; the hub moves messages and
- * calls it. Database calls are short and made on the hub's thread with the pool's connections; while the
- * database is away connections are kept and work is retried.
+ * calls it. Database work is done in order on a second thread: while the database is slow or away connections
+ * are kept, heartbeats are heard, and the work is tried again.
  *
  * All functions may be called from any thread unless they say otherwise. Callbacks are made on the hub's
  * thread and must not wait for anything; they may call every function here but hub_stop and hub_destroy.
