@@ -131,8 +131,10 @@ def database_milliseconds(client):
     """(statements, milliseconds a statement) from /metrics."""
     text = client.request("GET", "/metrics").body.decode()
     value = lambda name: sum(float(number) for number in re.findall(rf"^{name}(?:{{[^}}]*}})? ([\d.e+-]+)$", text, re.M))
-    count = value("streamspace_database_statements_total")
-    return count, value("streamspace_database_seconds_total") * 1000 / count if count else 0
+    count = value("streamspace_db_statements_total")
+    if not count:
+        raise SystemExit("/metrics counts no database statements")
+    return count, value("streamspace_db_seconds_total") * 1000 / count
 
 
 def scenario_4_2():
