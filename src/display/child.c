@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/signals.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -48,15 +49,6 @@ static int arrange_fds(const struct child_spec *spec, int report) {
     return report;
 }
 
-static void reset_signals(void) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL); /* fails for SIGKILL, SIGSTOP and libc's own: fine */
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _Noreturn void become(const struct child_spec *spec, int report, pid_t parent) {
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -67,7 +59,7 @@ static _Noreturn void become(const struct child_spec *spec, int report, pid_t pa
         umask(022);
         if (spec->pid_text)
             write_pid(spec->pid_text);
-        reset_signals();
+        signals_reset();
         execve(spec->path, spec->argv, spec->env);
     }
     int error = errno;

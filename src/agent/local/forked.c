@@ -1,5 +1,7 @@
 #include "agent/local/forked.h"
 
+#include "base/signals.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -20,12 +22,7 @@ static void sort(int *list, size_t count) {
 }
 
 void forked_begin(int *keep, size_t count) {
-    struct sigaction plain = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &plain, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    signals_reset();
     setsid(); /* a Ctrl-C at the agent's terminal is not for sessions */
     sort(keep, count);
     unsigned next = 3;
