@@ -265,7 +265,7 @@ int http_server_start(struct http_server **ret, const struct http_server_options
     server->port = http_listen_port(fd);
     if (watch_start(server, err) < 0 || start_daemon(server, fd, err) < 0)
         goto failed;
-    steal_fd(&fd); /* libmicrohttpd's until it is quiesced */
+    server->listen_fd = steal_fd(&fd); /* libmicrohttpd closes it when it stops */
     *ret = server;
     return 0;
 failed:
@@ -296,10 +296,18 @@ static void wake_deferred(struct http_server *server) {
     pthread_mutex_unlock(&server->lock);
 }
 
+/* By shutdown(2), which refuses new connections from now on. MHD_quiesce_daemon() would be the library's way,
+ * but with epoll it races with the library's own threads for the removal of the socket, and the loser aborts
+ * the process (0.9.75 to 1.0). Its threads find accept(2) failing with EINVAL until the daemon is stopped, in
+ * HTTP_STOP_GRACE_MS twice at most. */
+static void stop_accepting(struct http_server *server) {
+    shutdown(server->listen_fd, SHUT_RDWR);
+}
+
 void http_server_stop(struct http_server *server) {
     if (!server)
         return;
-    int listen_fd = MHD_quiesce_daemon(server->daemon);
+    stop_accepting(server);
     pthread_mutex_lock(&server->lock);
     atomic_store(&server->draining, true);
     pthread_mutex_unlock(&server->lock);
@@ -313,6 +321,5 @@ void http_server_stop(struct http_server *server) {
     if (left)
         wait_quiet(server); /* their 503 goes out */
     MHD_stop_daemon(server->daemon);
-    close_fd(listen_fd);
     server_free(server);
 }

@@ -44,6 +44,7 @@ struct upgraded_count {
 struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
+    int listen_fd; /* the daemon closes it */
     uint16_t port;
     struct upgraded_count *upgraded;
     atomic_uint active;   /* requests between request line and the end of their answer */
