@@ -5,9 +5,10 @@
 #include "base/str.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
-static enum log_level threshold = LOG_INFO;
+static _Atomic enum log_level threshold = LOG_INFO;
 static bool as_json;
 static const char *role_name;
 
@@ -17,6 +18,10 @@ void log_setup(enum log_level level, bool json, const char *role) {
     threshold = level;
     as_json = json;
     role_name = role;
+}
+
+void log_set_level(enum log_level level) {
+    atomic_store_explicit(&threshold, level, memory_order_relaxed);
 }
 
 bool log_level_parse(const char *text, enum log_level *ret) {
@@ -29,7 +34,7 @@ bool log_level_parse(const char *text, enum log_level *ret) {
 }
 
 bool log_enabled(enum log_level level) {
-    return level >= threshold;
+    return level >= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
 /* Quotes as JSON does (RFC 8259 section 7), so that no value can forge a line. */

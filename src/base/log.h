@@ -17,6 +17,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 /* Set once at start, before threads. `role` names the process ("server", "agent") and is borrowed for ever.
  */
 void log_setup(enum log_level level, bool json, const char *role);
+/* From any thread, at any time. */
+void log_set_level(enum log_level level);
 /* "debug" … "error". False when unknown. */
 bool log_level_parse(const char *text, enum log_level *ret);
 bool log_enabled(enum log_level level);

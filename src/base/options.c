@@ -63,17 +63,24 @@ static int set_value(const struct option_spec *spec, void *target, const char *v
         strv_add(field, value);
         return 0;
     case OPTION_TEXT:
+    case OPTION_SWITCH:
         *(const char **)field = value;
         return 0;
     }
     return err_set(err, ERR_INTERNAL, NULL, "%s has an unknown type", source);
 }
 
-static int set_presets(const struct option_spec *table, size_t count, void *target, struct err *err) {
+static int set_presets(const struct option_spec *table, size_t count, void *target,
+                       const struct option_file *file, struct err *err) {
     for (size_t i = 0; i < count; i++) {
         const struct option_spec *spec = &table[i];
         const char *value = spec->env ? getenv(spec->env) : NULL;
         const char *source = spec->env;
+        char place[OPTION_SOURCE_SIZE];
+        if (str_empty(value) && file) {
+            value = file->lookup(file->arg, spec->name, place);
+            source = place;
+        }
         if (str_empty(value)) {
             value = spec->preset;
             source = spec->name;
@@ -101,7 +108,7 @@ static int parse_flag(const struct option_spec *table, size_t count, int argc, c
     if (!spec)
         return err_set(err, ERR_INVALID, NULL, "unknown option --%.*s", (int)length, name);
     const char *value = name[length] == '=' ? name + length + 1 : NULL;
-    if (!value && spec->type == OPTION_FLAG)
+    if (!value && (spec->type == OPTION_FLAG || spec->type == OPTION_SWITCH))
         value = "true";
     if (!value && *index + 1 < argc)
         value = argv[++*index];
@@ -114,8 +121,13 @@ static int parse_flag(const struct option_spec *table, size_t count, int argc, c
 
 int options_parse(const struct option_spec *table, size_t count, int argc, char **argv, void *target,
                   struct strv *words, bool *ret_help, struct err *err) {
+    return options_parse_file(table, count, argc, argv, target, words, NULL, ret_help, err);
+}
+
+int options_parse_file(const struct option_spec *table, size_t count, int argc, char **argv, void *target,
+                       struct strv *words, const struct option_file *file, bool *ret_help, struct err *err) {
     *ret_help = false;
-    if (set_presets(table, count, target, err) < 0)
+    if (set_presets(table, count, target, file, err) < 0)
         return -1;
     bool only_words = false;
     for (int i = 1; i < argc; i++) {
@@ -148,10 +160,11 @@ void options_help(const struct option_spec *table, size_t count, FILE *out) {
         if (spec->secret)
             snprintf(left, sizeof left, "%s", spec->env);
         else
-            snprintf(left, sizeof left, "--%s%s%s", spec->name, spec->type == OPTION_FLAG ? "" : " ",
-                     spec->type == OPTION_FLAG     ? ""
-                     : spec->type == OPTION_CHOICE ? spec->choices
-                                                   : spec->metavar);
+            snprintf(left, sizeof left, "--%s%s%s", spec->name,
+                     spec->type == OPTION_FLAG || spec->type == OPTION_SWITCH ? "" : " ",
+                     spec->type == OPTION_FLAG || spec->type == OPTION_SWITCH ? ""
+                     : spec->type == OPTION_CHOICE                            ? spec->choices
+                                                                              : spec->metavar);
         fprintf(out, "  %-34s %s", left, spec->help);
         if (!str_empty(spec->preset))
             fprintf(out, " [%s]", spec->preset);

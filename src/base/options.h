@@ -22,6 +22,7 @@ enum option_type {
     OPTION_FLAG,    /* bool; the variable takes 1/0, true/false, yes/no */
     OPTION_CHOICE,  /* const char * that is one of `choices` */
     OPTION_LIST,    /* struct strv: may be repeated */
+    OPTION_SWITCH,  /* const char *, as OPTION_TEXT; "true" when given without "=value" */
 };
 
 struct option_spec {
@@ -44,6 +45,15 @@ struct option_spec {
  * -h was seen. */
 int options_parse(const struct option_spec *table, size_t count, int argc, char **argv, void *target,
                   struct strv *words, bool *ret_help, struct err *err);
+/* The same with a source between variables and defaults: `lookup` returns the value of the option of this
+ * name, or NULL, and says in `source` (OPTION_SOURCE_SIZE bytes) where it stands. */
+#define OPTION_SOURCE_SIZE 256
+struct option_file {
+    const char *(*lookup)(void *arg, const char *name, char *source);
+    void *arg;
+};
+int options_parse_file(const struct option_spec *table, size_t count, int argc, char **argv, void *target,
+                       struct strv *words, const struct option_file *file, bool *ret_help, struct err *err);
 /* Frees what OPTION_LIST fields hold. */
 void options_finish(const struct option_spec *table, size_t count, void *target);
 /* The options part of a help page. */

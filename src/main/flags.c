@@ -2,62 +2,48 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/options.h"
+#include "control/settings/settings.h"
+#include "main/config_file.h"
 
 #include <stdio.h>
 
-#define ROWS_MAX 40
+#define AGENT_ROWS_MAX 40
+
+/* Everything that a command line can fill. */
+struct target {
+    const char *given[SETTINGS]; /* by flag */
+    struct role_flags flags;
+};
 
 struct row {
     int roles;
     struct option_spec spec;
 };
 
-#define FIELD(name) OPTION_FIELD(struct role_flags, name)
+#define FIELD(name) (offsetof(struct target, flags) + offsetof(struct role_flags, name))
+#define ROW(roles, name, env, type, field, metavar, preset, choices, min, max, help)                         \
+    {                                                                                                        \
+        roles, {                                                                                             \
+            name, env, type, FIELD(field), metavar, preset, choices, min, max, false, help                   \
+        }                                                                                                    \
+    }
 #define TEXT(roles, name, env, field, metavar, preset, help)                                                 \
-    {                                                                                                        \
-        roles, {                                                                                             \
-            name, env, OPTION_TEXT, FIELD(field), metavar, preset, NULL, 0, 0, false, help                   \
-        }                                                                                                    \
-    }
+    ROW(roles, name, env, OPTION_TEXT, field, metavar, preset, NULL, 0, 0, help)
 #define CHOICE(roles, name, env, field, choices, preset, help)                                               \
-    {                                                                                                        \
-        roles, {                                                                                             \
-            name, env, OPTION_CHOICE, FIELD(field), NULL, preset, choices, 0, 0, false, help                 \
-        }                                                                                                    \
-    }
+    ROW(roles, name, env, OPTION_CHOICE, field, NULL, preset, choices, 0, 0, help)
 #define NUMBER(roles, name, env, field, metavar, preset, min, max, help)                                     \
-    {                                                                                                        \
-        roles, {                                                                                             \
-            name, env, OPTION_INTEGER, FIELD(field), metavar, preset, NULL, min, max, false, help            \
-        }                                                                                                    \
-    }
+    ROW(roles, name, env, OPTION_INTEGER, field, metavar, preset, NULL, min, max, help)
 #define FACTOR(roles, name, env, field, preset, help)                                                        \
-    {                                                                                                        \
-        roles, {                                                                                             \
-            name, env, OPTION_NUMBER, FIELD(field), "FACTOR", preset, NULL, 0, 0, false, help                \
-        }                                                                                                    \
-    }
+    ROW(roles, name, env, OPTION_NUMBER, field, "FACTOR", preset, NULL, 0, 0, help)
 
-#define BOTH (ROLE_UP | ROLE_SERVER)
 #define RUNS (ROLE_UP | ROLE_AGENT)
-#define ALL (ROLE_UP | ROLE_SERVER | ROLE_AGENT)
 
+/* The agent's. What stands in the table of settings too is the server's under `up`. */
 static const struct row rows[] = {
-    TEXT(BOTH, "listen", "STREAMSPACE_LISTEN", listen, "ADDRESS:PORT", "127.0.0.1:8000",
-         "where to serve; port 0 takes a free one"),
-    TEXT(ALL, "data-dir", "STREAMSPACE_DATA_DIR", data_dir, "DIRECTORY", NULL,
+    TEXT(ROLE_AGENT, "config", "STREAMSPACE_CONFIG", config, "FILE", NULL,
+         "read settings from this file: YAML, or lines of `name = value`"),
+    TEXT(ROLE_AGENT, "data-dir", "STREAMSPACE_DATA_DIR", data_dir, "DIRECTORY", NULL,
          "where data is kept ($XDG_STATE_HOME/streamspace; /var/lib/streamspace for root)"),
-    TEXT(BOTH, "database", "STREAMSPACE_DATABASE", database, "URL", NULL,
-         "sqlite:///path (default: streamspace.db in the data directory)"),
-    TEXT(BOTH, "public-url", "STREAMSPACE_PUBLIC_URL", public_url, "URL", NULL,
-         "how browsers reach this server, when not by --listen"),
-    TEXT(ROLE_SERVER, "advertise", "STREAMSPACE_ADVERTISE", advertise, "URL", NULL,
-         "how other servers reach this one"),
-    NUMBER(ROLE_SERVER, "threads", "STREAMSPACE_THREADS", threads, "N", "0", 0, 256,
-           "request threads; 0: one per core"),
-    TEXT(ROLE_SERVER, "ready-agent", "STREAMSPACE_READY_AGENT", ready_agent, "AGENT", NULL,
-         "/readyz waits for this agent to be online"),
     TEXT(ROLE_AGENT, "control-plane-url", "STREAMSPACE_CONTROL_PLANE_URL", control_plane_url, "URL[,URL]",
          "http://127.0.0.1:8000", "the server; several are tried in turn"),
     TEXT(ROLE_AGENT, "api-key", "STREAMSPACE_API_KEY", api_key, "KEY", NULL,
@@ -76,75 +62,159 @@ static const struct row rows[] = {
     FACTOR(RUNS, "memory-overcommit", "STREAMSPACE_MEMORY_OVERCOMMIT", memory_overcommit, "2",
            "memory that may be promised, times what there is"),
     TEXT(ROLE_AGENT, "region", "STREAMSPACE_REGION", region, "NAME", "default", "where this agent is"),
-    {ROLE_AGENT,
-     {"label", NULL, OPTION_LIST, FIELD(labels), "KEY=VALUE", NULL, NULL, 0, 0, false, "may be repeated"}},
+    ROW(ROLE_AGENT, "label", NULL, OPTION_LIST, labels, "KEY=VALUE", NULL, NULL, 0, 0, "may be repeated"),
     TEXT(ROLE_AGENT, "ca-file", "STREAMSPACE_CA_FILE", ca_file, "FILE", NULL,
          "trust the certificates in this PEM file"),
-    CHOICE(ALL, "log-level", "STREAMSPACE_LOG_LEVEL", log_level, "debug|info|warn|error", "info",
+    CHOICE(ROLE_AGENT, "log-level", "STREAMSPACE_LOG_LEVEL", log_level, "debug|info|warn|error", "info",
            "what to log"),
-    CHOICE(ALL, "log-format", "STREAMSPACE_LOG_FORMAT", log_format, "text|json", "text", "how to log"),
+    CHOICE(ROLE_AGENT, "log-format", "STREAMSPACE_LOG_FORMAT", log_format, "text|json", "text", "how to log"),
 };
 
-static const struct {
-    enum role role;
-    const char *name;
-    const char *about;
-    const char *variables;
-} abouts[] = {
-    {ROLE_UP, "up",
-     "Runs everything on one machine: a server and a local agent, with a database in the data directory.",
-     "  ADMIN_PASSWORD                     the first administrator's password, at least 12 characters (else "
-     "made up)\n"
-     "  AGENT_BOOTSTRAP_KEY                a standing key that enrols unknown agents (else made up and "
-     "kept)\n"
-     "  JWT_SECRET                         the first signing key (else random, in the database)\n"},
-    {ROLE_SERVER, "server", "Runs the control plane: REST, WebSocket, web page, streams, dispatcher.",
-     "  ADMIN_PASSWORD                     the first administrator's password, at least 12 characters (else "
-     "made up)\n"
-     "  AGENT_BOOTSTRAP_KEY                a standing key that enrols unknown agents\n"
-     "  JWT_SECRET                         the first signing key (else random, in the database)\n"},
-    {ROLE_AGENT, "agent",
-     "Runs sessions on this machine for a control plane. It dials out; nothing dials in.", ""},
-};
-
-static void print_help(enum role role, const struct option_spec *table, size_t count) {
-    for (size_t i = 0; i < ARRAY_SIZE(abouts); i++) {
-        if (abouts[i].role != role)
-            continue;
-        printf("usage: streamspace %s [options]\n\n%s\n\noptions [default] ($VARIABLE):\n", abouts[i].name,
-               abouts[i].about);
-        options_help(table, count, stdout);
-        if (*abouts[i].variables)
-            printf("\nvariables:\n%s", abouts[i].variables);
-        if (role == ROLE_AGENT)
-            puts("\nAsking a server about its agents (after `streamspace login URL`):\n  streamspace agent "
-                 "list|show|enrol --help");
-    }
-}
-
-static const char *role_name(enum role role) {
+const char *role_name(enum role role) {
     return role == ROLE_UP ? "up" : role == ROLE_SERVER ? "server" : "agent";
 }
 
-bool flags_parse(enum role role, int argc, char **argv, struct role_flags *flags, int *ret_status) {
-    static struct option_spec table[ROWS_MAX];
-    _Static_assert(ARRAY_SIZE(rows) <= ROWS_MAX, "more rows than room");
+size_t flags_agent_rows(enum role role, struct option_spec *table, size_t max) {
     size_t count = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(rows) && count < max; i++)
         if (rows[i].roles & (int)role)
             table[count++] = rows[i].spec;
+    return count;
+}
+
+/* --- the file --- */
+
+static bool is_known(const char *name) {
+    enum setting setting;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (str_eq(rows[i].spec.name, name))
+            return true;
+    return setting_find(name, strlen(name), &setting) && setting != SETTING_CONFIG;
+}
+
+/* For the agent's rows: the settings are pinned one by one, with their source. */
+struct lookup {
+    const struct config_file *file;
+    bool has_settings;
+};
+
+static const char *look_up(void *arg, const char *name, char *source) {
+    const struct lookup *in = arg;
+    enum setting setting;
+    if (in->has_settings && setting_find(name, strlen(name), &setting))
+        return NULL;
+    return config_file_get(in->file, name, source);
+}
+
+/* Where the file is must be known before anything else is read. */
+static const char *config_path(int argc, char **argv) {
+    const char *path = getenv("STREAMSPACE_CONFIG");
+    for (int i = 1; i < argc && !str_eq(argv[i], "--"); i++) {
+        if (str_starts(argv[i], "--config="))
+            path = argv[i] + strlen("--config=");
+        else if (str_eq(argv[i], "--config") && i + 1 < argc)
+            path = argv[i + 1];
+    }
+    return path;
+}
+
+/* --- the settings --- */
+
+static size_t setting_specs(struct option_spec *table) {
+    size_t count = 0;
+    for (int i = 0; i < SETTINGS; i++) {
+        const struct setting_row *row = &setting_table[i];
+        if (!(row->flags & SETTING_SECRET))
+            table[count++] = (struct option_spec){
+                .name = row->name,
+                .type = row->type == SETTING_BOOLEAN ? OPTION_SWITCH : OPTION_TEXT,
+                .offset = offsetof(struct target, given) + (size_t)i * sizeof(const char *),
+                .metavar = row->metavar ? row->metavar : "VALUE",
+                .help = row->help};
+    }
+    return count;
+}
+
+static int pin_one(enum setting setting, const char *flag, const struct config_file *file, struct err *err) {
+    char variable[SETTING_VARIABLE_SIZE], place[OPTION_SOURCE_SIZE];
+    const char *name = setting_variable(setting, variable), *text = flag;
+    enum setting_source source = SETTING_FROM_FLAG;
+    if (text)
+        snprintf(place, sizeof place, "--%s", setting_table[setting].name);
+    if (!text && !str_empty(text = getenv(name))) {
+        source = SETTING_FROM_VARIABLE;
+        snprintf(place, sizeof place, "%s", name);
+    } else if (!flag) {
+        source = SETTING_FROM_FILE;
+        text = config_file_get(file, setting_table[setting].name, place);
+    }
+    if (!text)
+        return 0;
+    if (setting_pin(setting, text, source, err) < 0)
+        return err_wrap(err, "%s", place);
+    return 0;
+}
+
+static int pin_all(const struct target *target, const struct config_file *file, struct err *err) {
+    for (int i = 0; i < SETTINGS; i++)
+        if (pin_one((enum setting)i, target->given[i], file, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* --- all of it --- */
+
+/* The file's texts are kept: options point into them. */
+static int parse(enum role role, int argc, char **argv, struct target *target, bool *ret_help,
+                 struct err *err) {
+    static struct config_file *file;
+    struct option_spec table[SETTINGS + AGENT_ROWS_MAX];
+    _Static_assert(ARRAY_SIZE(rows) <= AGENT_ROWS_MAX, "more rows than room");
+    size_t count = role == ROLE_AGENT ? 0 : setting_specs(table);
+    count += flags_agent_rows(role, table + count, AGENT_ROWS_MAX);
+    const char *path = config_path(argc, argv);
+    if (!str_empty(path) &&
+        (config_file_load(&file, path, err) < 0 || config_file_check(file, is_known, err) < 0))
+        return -1;
+    struct lookup in = {file, role != ROLE_AGENT};
+    struct option_file source = {look_up, &in};
+    if (options_parse_file(table, count, argc, argv, target, NULL, &source, ret_help, err) < 0)
+        return -1;
+    return role == ROLE_AGENT || *ret_help ? 0 : pin_all(target, file, err);
+}
+
+static bool wants_document(int argc, char **argv) {
+    if (argc == 2 && str_eq(argv[1], "--help=markdown"))
+        flags_print_markdown();
+    else if (argc == 2 && str_eq(argv[1], "--help=man"))
+        flags_print_man();
+    else
+        return false;
+    return true;
+}
+
+bool flags_parse(enum role role, int argc, char **argv, struct role_flags *flags, int *ret_status) {
+    struct target target = {0};
     struct err err = {0};
-    bool help;
-    if (options_parse(table, count, argc, argv, flags, NULL, &help, &err) < 0) {
+    bool help = false;
+    *ret_status = 0;
+    if (wants_document(argc, argv))
+        return false;
+    if (parse(role, argc, argv, &target, &help, &err) < 0) {
         fprintf(stderr, "streamspace %s: %s\nTry `streamspace %s --help`.\n", role_name(role), err.message,
                 role_name(role));
         *ret_status = 2;
         return false;
     }
     if (help) {
-        print_help(role, table, count);
-        *ret_status = 0;
+        flags_print_help(role);
         return false;
+    }
+    *flags = target.flags;
+    if (role != ROLE_AGENT) {
+        flags->data_dir = setting_start_text(SETTING_DATA_DIR);
+        flags->log_level = setting_start_text(SETTING_LOG_LEVEL);
+        flags->log_format = setting_start_text(SETTING_LOG_FORMAT);
     }
     enum log_level level = LOG_INFO;
     log_level_parse(flags->log_level, &level);

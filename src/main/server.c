@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "control/settings/settings.h"
 #include "control/templates/template.h"
 #include "control/users/login.h"
 #include "control/users/user.h"
@@ -23,7 +24,6 @@
 #include <unistd.h>
 
 struct control_plane {
-    const struct role_flags *flags;
     char *data_dir;
     char *url; /* by which this machine reaches it */
     char made_password[USER_GENERATED_PASSWORD_SIZE];
@@ -37,32 +37,57 @@ struct control_plane {
 };
 
 static int open_database(struct control_plane *plane, struct err *err) {
-    const struct role_flags *flags = plane->flags;
-    plane->data_dir = flags->data_dir ? str_dup(flags->data_dir) : default_data_dir();
+    const char *told = setting_start_text(SETTING_DATA_DIR), *url = setting_start_text(SETTING_DATABASE);
+    plane->data_dir = told ? str_dup(told) : default_data_dir();
     if (dir_make(plane->data_dir, 0700, err) < 0)
         return -1;
     _cleanup_free_ char *file = str_format("%s/streamspace.db", plane->data_dir);
-    struct db_options options = {.url = flags->database ? flags->database : file};
+    struct db_options options = {.url = url ? url : file};
     return db_open(&plane->db, &options, err);
+}
+
+/* --- settings that may be changed while we run --- */
+
+static void apply_settings(struct control_plane *plane) {
+    log_set_level((enum log_level)setting_now(SETTING_LOG_LEVEL));
+}
+
+/* On the database's notification thread: somebody changed something, here or at another replica. */
+static void on_settings(void *arg, const char *channel, const char *payload) {
+    struct control_plane *plane = arg;
+    struct err err = {0};
+    _cleanup_db_ struct db_conn *conn = NULL;
+    if (db_acquire(plane->db, &conn, &err) < 0 || settings_refresh(conn, &err) < 0)
+        log_warn("the settings could not be read again", "error", err.message);
+    else
+        apply_settings(plane);
+}
+
+static int read_settings(struct control_plane *plane, struct db_conn *conn, struct err *err) {
+    if (db_listen(plane->db, SETTINGS_CHANNEL, on_settings, plane, err) < 0 ||
+        settings_refresh(conn, err) < 0)
+        return err_wrap(err, "settings");
+    apply_settings(plane);
+    return 0;
 }
 
 /* First administrator, catalogue, keys. */
 static int prepare_domain(struct control_plane *plane, struct err *err) {
     _cleanup_db_ struct db_conn *conn = NULL;
     bool created;
-    if (db_acquire(plane->db, &conn, err) < 0)
+    if (db_acquire(plane->db, &conn, err) < 0 || read_settings(plane, conn, err) < 0)
         return -1;
-    if (user_ensure_first_admin(conn, getenv("ADMIN_PASSWORD"), plane->made_password, &created, err) < 0)
+    if (user_ensure_first_admin(conn, setting_start_text(SETTING_ADMIN_PASSWORD), plane->made_password,
+                                &created, err) < 0)
         return err_wrap(err, "ADMIN_PASSWORD");
     if (created)
         log_info("the first administrator was made", "user", "admin");
     if (template_install_builtin(conn, err) < 0)
         return err_wrap(err, "built-in templates");
-    return keyring_create(&plane->keyring, conn, getenv("JWT_SECRET"), err);
+    return keyring_create(&plane->keyring, conn, setting_start_text(SETTING_JWT_SECRET), err);
 }
 
 static int start_serving(struct control_plane *plane, struct err *err) {
-    const struct role_flags *flags = plane->flags;
     char replica[17];
     struct hub_options hub = {.db = plane->db, .replica_id = random_hex(replica, 16)};
     if (relay_create(&plane->relay, 0, err) < 0)
@@ -76,15 +101,15 @@ static int start_serving(struct control_plane *plane, struct err *err) {
                               .relay = plane->relay,
                               .keyring = plane->keyring,
                               .assets = &plane->page,
-                              .public_url = flags->public_url,
+                              .public_url = setting_start_text(SETTING_PUBLIC_URL),
                               .version = STREAMSPACE_VERSION,
-                              .bootstrap_key = getenv("AGENT_BOOTSTRAP_KEY"),
-                              .ready_agent = flags->ready_agent};
+                              .bootstrap_key = setting_start_text(SETTING_AGENT_BOOTSTRAP_KEY),
+                              .ready_agent = setting_start_text(SETTING_READY_AGENT)};
     if (api_create(&plane->api, &api, err) < 0 || hub_start(plane->hub, err) < 0)
         return -1;
-    struct http_server_options http = {.listen = flags->listen,
+    struct http_server_options http = {.listen = setting_start_text(SETTING_LISTEN),
                                        .listen_fd = -1,
-                                       .threads = (unsigned)flags->threads,
+                                       .threads = (unsigned)setting_start_number(SETTING_THREADS),
                                        .handler = api_handler,
                                        .body_limit = api_body_limit,
                                        .error = api_error,
@@ -102,6 +127,8 @@ static void stop_serving(struct control_plane *plane) {
     api_destroy(plane->api);
     hub_destroy(plane->hub);
     keyring_destroy(plane->keyring);
+    if (plane->db)
+        db_unlisten(plane->db, on_settings, plane);
     db_close(plane->db);
     free(plane->data_dir);
     free(plane->url);
@@ -130,7 +157,8 @@ static void say_ready(struct control_plane *plane) {
         close((int)fd);
         unsetenv(READY_FD_VARIABLE);
     } else {
-        printf("StreamSpace serves %s\n", plane->flags->public_url ? plane->flags->public_url : plane->url);
+        const char *public_url = setting_start_text(SETTING_PUBLIC_URL);
+        printf("StreamSpace serves %s\n", public_url ? public_url : plane->url);
         if (*plane->made_password)
             printf("User admin, password %s (made up, shown this once)\n", plane->made_password);
         fflush(stdout);
@@ -151,7 +179,7 @@ static void block_signals(sigset_t *set) {
 
 int server_main(int argc, char **argv) {
     struct role_flags flags = {0};
-    struct control_plane plane = {.flags = &flags};
+    struct control_plane plane = {0};
     struct err err = {0};
     int status;
     if (!flags_parse(ROLE_SERVER, argc, argv, &flags, &status))
@@ -166,7 +194,7 @@ int server_main(int argc, char **argv) {
         stop_serving(&plane);
         return role_failed("server", &err, 1);
     }
-    plane.url = local_url(flags.listen, http_server_port(plane.http));
+    plane.url = local_url(setting_start_text(SETTING_LISTEN), http_server_port(plane.http));
     say_ready(&plane);
     int number;
     sigwait(&signals, &number);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/options.h"
+#include "control/settings/settings.h"
 #include "main/flags.h"
 #include "main/logfile.h"
 
@@ -154,11 +155,12 @@ static void announce(struct up *up) {
     if (up->announced)
         return;
     up->announced = true;
-    const char *url = up->flags->public_url ? up->flags->public_url : up->agent_url;
+    const char *public_url = setting_start_text(SETTING_PUBLIC_URL),
+               *url = public_url ? public_url : up->agent_url;
     printf("\n  StreamSpace is running.\n\n    Open       %s\n    User       admin\n", url);
     if (up->made_password)
         printf("    Password   %s      (made up for you, shown this once)\n", up->made_password);
-    else if (getenv("ADMIN_PASSWORD"))
+    else if (setting_start_text(SETTING_ADMIN_PASSWORD))
         printf("    Password   the one in ADMIN_PASSWORD, or the one you changed it to\n");
     else
         printf(
@@ -215,9 +217,24 @@ static void on_ready_limit(void *arg) {
     give_up(up);
 }
 
+/* What `up` was told by flag, its children are; variables they inherit, and the file they read themselves. */
+static void add_settings(struct up *up, struct strv *argv) {
+    for (int i = 0; i < SETTINGS; i++)
+        if (setting_pinned((enum setting)i) == SETTING_FROM_FLAG && i != SETTING_LISTEN &&
+            i != SETTING_DATA_DIR)
+            strv_addf(argv, "--%s=%s", setting_table[i].name, setting_start_text((enum setting)i));
+    /* A server that is started again keeps the port that the agent and the browsers know. */
+    const char *listen = setting_start_text(SETTING_LISTEN);
+    const char *port = up->agent_url && str_ends(listen, ":0") ? strrchr(up->agent_url, ':') : NULL;
+    if (port)
+        strv_addf(argv, "--listen=%.*s%s", (int)(strlen(listen) - 2), listen, port);
+    else
+        add_flag(argv, "listen", listen);
+    add_flag(argv, "data-dir", up->data_dir);
+}
+
 static void start_server(void *arg) {
     struct up *up = arg;
-    const struct role_flags *flags = up->flags;
     up->server.timer = NULL;
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
@@ -232,17 +249,7 @@ static void start_server(void *arg) {
     _cleanup_strv_ struct strv argv = {0};
     strv_add(&argv, "streamspace");
     strv_add(&argv, "server");
-    /* A server that is started again keeps the port that the agent and the browsers know. */
-    const char *port = up->agent_url && str_ends(flags->listen, ":0") ? strrchr(up->agent_url, ':') : NULL;
-    if (port)
-        strv_addf(&argv, "--listen=%.*s%s", (int)(strlen(flags->listen) - 2), flags->listen, port);
-    else
-        add_flag(&argv, "listen", flags->listen);
-    add_flag(&argv, "data-dir", up->data_dir);
-    add_flag(&argv, "database", flags->database);
-    add_flag(&argv, "public-url", flags->public_url);
-    add_flag(&argv, "log-level", flags->log_level);
-    add_flag(&argv, "log-format", flags->log_format);
+    add_settings(up, &argv);
     add_flag(&argv, "ready-agent", up->agent_id);
     int result = spawn(&up->server, &argv, pipe_fds[1], &up->err);
     close_fd(pipe_fds[1]);
@@ -267,6 +274,7 @@ static void start_agent(void *arg) {
     _cleanup_strv_ struct strv argv = {0};
     strv_add(&argv, "streamspace");
     strv_add(&argv, "agent");
+    add_flag(&argv, "config", setting_start_text(SETTING_CONFIG));
     add_flag(&argv, "control-plane-url", up->agent_url);
     add_flag(&argv, "agent-id", up->agent_id);
     add_flag(&argv, "runtime", flags->runtime);
@@ -342,7 +350,7 @@ static int prepare(struct up *up, struct err *err) {
     if (!id_is_agent(up->agent_id))
         return err_set(err, ERR_INVALID, NULL, "'%s' is no agent id: 3-63 characters of a-z 0-9 -",
                        up->agent_id);
-    const char *standing = getenv("AGENT_BOOTSTRAP_KEY");
+    const char *standing = setting_start_text(SETTING_AGENT_BOOTSTRAP_KEY);
     if (!str_empty(standing))
         up->bootstrap_key = str_dup(standing);
     else if (kept_value(up, "bootstrap-key", random_hex(hex, 64), &up->bootstrap_key, err) < 0)

@@ -1,0 +1,72 @@
+/* The table of settings. Groups show in the order of their first rows. */
+#include "control/settings/settings.h"
+
+#include "base/str.h"
+
+static bool is_url(const char *text) {
+    return (str_starts(text, "http://") || str_starts(text, "https://")) && strchr(text, '.') != text &&
+           !strpbrk(text, " \t\"<>") && strlen(strstr(text, "://")) > 3;
+}
+
+#define STORED_DURATION SETTING_DURATION, SETTING_STORED
+#define STORED_INTEGER SETTING_INTEGER, SETTING_STORED
+
+const struct setting_row setting_table[SETTINGS] = {
+    [SETTING_CONFIG] = {"config", SETTING_TEXT, 0, .group = "Serving", .metavar = "FILE",
+                        .help = "read settings from this file: YAML, or lines of `name = value`"},
+    [SETTING_LISTEN] = {"listen", SETTING_TEXT, 0, "127.0.0.1:8000", .group = "Serving",
+                        .metavar = "ADDRESS:PORT", .help = "where to serve; port 0 takes a free one"},
+    [SETTING_PUBLIC_URL] = {"public-url", SETTING_TEXT, 0, .valid = is_url,
+                            .expect = "a URL such as https://desktops.example.org", .group = "Serving",
+                            .metavar = "URL", .help = "how browsers reach this server, when not by --listen"},
+    [SETTING_ADVERTISE] = {"advertise", SETTING_TEXT, SETTING_NOT_UNDER_UP, .valid = is_url,
+                           .expect = "a URL such as http://10.0.0.5:8000", .group = "Serving",
+                           .metavar = "URL", .help = "how other servers reach this one"},
+    [SETTING_THREADS] = {"threads", SETTING_INTEGER, 0, "0", 0, 256, .group = "Serving", .metavar = "N",
+                         .help = "request threads; 0: one per core"},
+    [SETTING_DATA_DIR] = {"data-dir", SETTING_TEXT, 0, .group = "Data", .metavar = "DIRECTORY",
+                          .help = "where data is kept ($XDG_STATE_HOME/streamspace; /var/lib/streamspace "
+                                  "for root)"},
+    [SETTING_DATABASE] = {"database", SETTING_TEXT, 0, .group = "Data", .metavar = "URL",
+                          .help = "sqlite:///path (default: streamspace.db in the data directory)"},
+    [SETTING_READY_AGENT] = {"ready-agent", SETTING_TEXT, SETTING_NOT_UNDER_UP, .group = "Serving",
+                             .metavar = "AGENT", .help = "/readyz waits for this agent to be online"},
+    [SETTING_ADMIN_PASSWORD] = {"admin-password", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
+                                .variable = "ADMIN_PASSWORD",
+                                .help = "the first administrator's password, at least 12 characters (else "
+                                        "made up); it never changes an existing one"},
+    [SETTING_JWT_SECRET] = {"jwt-secret", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
+                            .variable = "JWT_SECRET",
+                            .help = "the first signing key (else random, in the database)"},
+    [SETTING_AGENT_BOOTSTRAP_KEY] = {"agent-bootstrap-key", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
+                                     .variable = "AGENT_BOOTSTRAP_KEY",
+                                     .help = "a standing key that enrols unknown agents (under `up`: else "
+                                             "made up and kept)"},
+    [SETTING_LOG_LEVEL] = {"log-level", SETTING_CHOICE, SETTING_STORED, "info",
+                           .choices = "debug|info|warn|error", .group = "Logs", .help = "what to log"},
+    [SETTING_LOG_FORMAT] = {"log-format", SETTING_CHOICE, 0, "text", .choices = "text|json", .group = "Logs",
+                            .help = "how to log"},
+    [SETTING_START_EXPIRES] = {"session-start-expires", STORED_DURATION, "5m", 1, 86400, .group = "Sessions",
+                               .help = "an undelivered start fails after this"},
+    [SETTING_START_DEADLINE] = {"session-start-deadline", STORED_DURATION, "1m", 1, 3600, .group = "Sessions",
+                                .help = "time that an agent has for a start, from its first delivery"},
+    [SETTING_STOP_DEADLINE] = {"session-stop-deadline", STORED_DURATION, "1m", 1, 3600, .group = "Sessions",
+                               .help = "time that an agent has for a stop"},
+    [SETTING_ACK_DEADLINE] = {"command-ack-deadline", STORED_DURATION, "10s", 1, 300, .group = "Sessions",
+                              .help = "time that an agent has to acknowledge a command"},
+    [SETTING_RETRY_MAX] = {"command-retry-max", STORED_DURATION, "1m", 1, 3600, .group = "Sessions",
+                           .help = "the longest pause between attempts of a command"},
+    [SETTING_START_ATTEMPTS] = {"session-start-attempts", STORED_INTEGER, "3", 1, 100, .group = "Sessions",
+                                .metavar = "N", .help = "how often a start is tried"},
+    [SETTING_ORPHAN_GRACE] = {"agent-orphan-grace", STORED_DURATION, "30s", 0, 86400, .group = "Sessions",
+                              .help = "time between the first sight of an unwanted session and its end"},
+    [SETTING_SESSION_MAX_PER_USER] = {"session-max-per-user", STORED_INTEGER, "0", 0, 100000,
+                                      .group = "Sessions", .metavar = "N",
+                                      .help = "sessions that a user may have at once; 0: no limit"},
+    [SETTING_SHARE_LINKS] = {"share-links", SETTING_CHOICE, SETTING_STORED, "anyone",
+                             .choices = "anyone|users|off", .group = "Sessions",
+                             .help = "who may use links to shared sessions: anyone who has one, signed-in "
+                                     "users, nobody"},
+    [SETTING_HISTORY_DAYS] = {"history-days", STORED_INTEGER, "30", 1, 3650, .group = "Retention",
+                              .metavar = "DAYS", .help = "ended sessions and commands can be read this long"},
+};
