@@ -154,9 +154,16 @@ static int check_access(struct call *call, struct err *err) {
 }
 
 static int check_ownership(struct call *call, struct err *err) {
-    if (call->route->ownership != ROUTE_SESSION || !call->known)
+    if (!call->known)
         return 0;
-    return session_get_for(call->conn, &call->actor, call_param(call, 0), &call->session, err);
+    switch (call->route->ownership) {
+    case ROUTE_SESSION:
+        return session_get_for(call->conn, &call->actor, call_param(call, 0), &call->session, err);
+    case ROUTE_GROUP:
+        return group_get_for(call->conn, &call->actor, call_param(call, 0), &call->group, err);
+    default:
+        return 0;
+    }
 }
 
 /* --- what does it say --- */

@@ -3,6 +3,8 @@
 
 #include "base/id.h"
 #include "base/units.h"
+#include "control/groups/group.h"
+#include "control/quotas/quota.h"
 #include "control/sessions/session.h"
 #include "control/users/user.h"
 
@@ -28,7 +30,19 @@ static bool is_variable(const char *text) {
     return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
+/* Limits may be 0: nothing at all. */
+static bool is_cpu_limit(const char *text) {
+    int64_t millis;
+    return cpu_parse(text, &millis);
+}
+
+static bool is_bytes_limit(const char *text) {
+    int64_t bytes;
+    return bytes_parse(text, &bytes);
+}
+
 static const char *const roles[] = {"user", "operator", "admin", NULL};
+static const char *const member_roles[] = {"member", "manager", NULL};
 static const char *const ticket_modes[] = {"control", NULL};
 static const char *const platforms[] = {"local", "docker", "kubernetes", NULL};
 
@@ -158,4 +172,79 @@ const struct json_field user_rows[5] = {
     {.name = "email", JSON_STRING_AT(struct user_body, email), .max = USER_EMAIL_MAX},
     {.name = "fullName", JSON_STRING_AT(struct user_body, full_name), .max = USER_FULL_NAME_MAX},
     {.name = "role", JSON_STRING_AT(struct user_body, role), .values = roles},
+};
+
+const struct json_field group_rows[3] = {
+    {.name = "name",
+     JSON_STRING_AT(struct group_body, name),
+     .flags = JSON_REQUIRED,
+     .max = GROUP_NAME_MAX,
+     .valid = group_name_is_good,
+     .expect = "1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit"},
+    {.name = "displayName", JSON_STRING_AT(struct group_body, display_name), .max = GROUP_DISPLAY_NAME_MAX},
+    {.name = "description", JSON_STRING_AT(struct group_body, description), .max = GROUP_DESCRIPTION_MAX},
+};
+
+const struct json_field group_patch_rows[2] = {
+    {.name = "displayName",
+     JSON_STRING_AT(struct group_patch_body, display_name),
+     .present = JSON_PRESENT(struct group_patch_body, has_display_name),
+     .flags = JSON_NULLABLE,
+     .max = GROUP_DISPLAY_NAME_MAX},
+    {.name = "description",
+     JSON_STRING_AT(struct group_patch_body, description),
+     .present = JSON_PRESENT(struct group_patch_body, has_description),
+     .flags = JSON_NULLABLE,
+     .max = GROUP_DESCRIPTION_MAX},
+};
+
+const struct json_field member_rows[2] = {
+    {.name = "username",
+     JSON_STRING_AT(struct member_body, username),
+     .flags = JSON_REQUIRED,
+     .max = USERNAME_MAX,
+     .valid = id_is_username,
+     .expect = "a username"},
+    {.name = "role", JSON_STRING_AT(struct member_body, role), .values = member_roles},
+};
+
+const struct json_field member_patch_rows[1] = {
+    {.name = "role",
+     JSON_STRING_AT(struct member_patch_body, role),
+     .flags = JSON_REQUIRED,
+     .values = member_roles},
+};
+
+/* An integer that null must not turn into 0. */
+static int check_max_sessions(const void *member, struct err *err) {
+    const json_t *value = *(json_t *const *)member;
+    if (!value || json_is_null(value) ||
+        (json_is_integer(value) && json_integer_value(value) >= 0 &&
+         json_integer_value(value) <= QUOTA_SESSIONS_MAX))
+        return 0;
+    return err_set_field(err, ERR_INVALID, "invalid_field", "maxSessions",
+                         "must be a whole number from 0 to %d, or null", QUOTA_SESSIONS_MAX);
+}
+
+/* null, or not given: no limit. */
+const struct json_field quota_rows[4] = {
+    {.name = "maxSessions", JSON_JSON_AT(struct quota_body, max_sessions), .check = check_max_sessions},
+    {.name = "maxCpu",
+     JSON_STRING_AT(struct quota_body, max_cpu),
+     .flags = JSON_NULLABLE,
+     .max = 32,
+     .valid = is_cpu_limit,
+     .expect = "a number of cores such as 500m or 8"},
+    {.name = "maxMemory",
+     JSON_STRING_AT(struct quota_body, max_memory),
+     .flags = JSON_NULLABLE,
+     .max = 32,
+     .valid = is_bytes_limit,
+     .expect = "a size such as 512Mi or 16Gi"},
+    {.name = "maxStorage",
+     JSON_STRING_AT(struct quota_body, max_storage),
+     .flags = JSON_NULLABLE,
+     .max = 32,
+     .valid = is_bytes_limit,
+     .expect = "a size such as 10Gi"},
 };

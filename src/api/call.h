@@ -15,6 +15,7 @@
 #include "api/traffic.h"
 #include "api/workers.h"
 #include "base/str.h"
+#include "control/groups/group.h"
 #include "control/sessions/session.h"
 #include "json/writer.h"
 
@@ -54,6 +55,7 @@ struct call {
     struct login login;
     struct actor actor;
     struct session session;          /* for ROUTE_SESSION */
+    struct group group;              /* for ROUTE_GROUP */
     void *body;                      /* the row's body struct, filled */
     char agent_id[AGENT_ID_MAX + 1]; /* for agents: who is calling, for the log */
     unsigned retry_after;            /* seconds, for 429 and 503 */

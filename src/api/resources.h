@@ -47,6 +47,25 @@ struct register_body {
 struct user_body {
     char *username, *password, *email, *full_name, *role;
 };
+struct group_body {
+    char *name, *display_name, *description;
+};
+struct group_patch_body {
+    char *display_name, *description;
+    bool has_display_name, has_description;
+};
+struct member_body {
+    char *username, *role;
+};
+struct member_patch_body {
+    char *role;
+};
+struct quota_body {
+    json_t *max_sessions; /* an integer, null, or NULL */
+    char *max_cpu, *max_memory, *max_storage;
+};
+extern const struct json_field group_rows[3], group_patch_rows[2], member_rows[2], member_patch_rows[1],
+    quota_rows[4];
 extern const struct json_field login_rows[3], refresh_rows[1], change_password_rows[2], session_rows[8],
     ticket_rows[1], agent_token_rows[1], register_rows[6], user_rows[5];
 
@@ -68,6 +87,23 @@ void auth_change_password(struct call *call);
 void user_write_json(const struct user *user, struct json_writer *w); /* as the API shows it */
 void user_create_post(struct call *call);
 void user_list_get(struct call *call);
+/* groups.c */
+void group_list_get(struct call *call);
+void group_create_post(struct call *call);
+void group_get_one(struct call *call);
+void group_patch(struct call *call);
+void group_delete_one(struct call *call);
+void member_list_get(struct call *call);
+void member_add_post(struct call *call);
+void member_patch(struct call *call);
+void member_delete(struct call *call);
+/* quotas.c */
+void user_quota_get(struct call *call);
+void user_quota_put(struct call *call);
+void user_quota_delete(struct call *call);
+void group_quota_get(struct call *call);
+void group_quota_put(struct call *call);
+void group_quota_delete(struct call *call);
 /* sessions.c */
 void session_create_post(struct call *call);
 void session_list_get(struct call *call);

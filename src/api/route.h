@@ -29,6 +29,7 @@ enum route_access {
 enum route_ownership {
     ROUTE_NOBODYS,
     ROUTE_SESSION, /* {name}: the caller's own session, or any for operators */
+    ROUTE_GROUP,   /* {name}: a group that the caller manages, or any for admins */
 };
 
 enum {

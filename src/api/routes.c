@@ -36,6 +36,33 @@ const struct route route_table[] = {
     {"listUsers", "GET", V1 "/users", ROUTE_ADMIN, .handler = user_list_get,
      .query = QUERY("limit", "cursor")},
 
+    {"getUserQuota", "GET", V1 "/users/{username}/quota", ROUTE_USER, .handler = user_quota_get},
+    {"setUserQuota", "PUT", V1 "/users/{username}/quota", ROUTE_ADMIN, .handler = user_quota_put,
+     ROUTE_BODY(quota_rows, struct quota_body), .body_max = 16 * 1024},
+    {"clearUserQuota", "DELETE", V1 "/users/{username}/quota", ROUTE_ADMIN, .handler = user_quota_delete},
+
+    /* --- groups --- */
+    {"listGroups", "GET", V1 "/groups", ROUTE_USER, .handler = group_list_get,
+     .query = QUERY("search", "limit", "cursor")},
+    {"createGroup", "POST", V1 "/groups", ROUTE_ADMIN, .handler = group_create_post,
+     ROUTE_BODY(group_rows, struct group_body), .body_max = 16 * 1024},
+    {"getGroup", "GET", V1 "/groups/{name}", ROUTE_USER, ROUTE_GROUP, .handler = group_get_one},
+    {"updateGroup", "PATCH", V1 "/groups/{name}", ROUTE_ADMIN, .handler = group_patch,
+     ROUTE_BODY(group_patch_rows, struct group_patch_body), .body_max = 16 * 1024},
+    {"deleteGroup", "DELETE", V1 "/groups/{name}", ROUTE_ADMIN, .handler = group_delete_one},
+    {"listGroupMembers", "GET", V1 "/groups/{name}/members", ROUTE_USER, ROUTE_GROUP,
+     .handler = member_list_get, .query = QUERY("limit", "cursor")},
+    {"addGroupMember", "POST", V1 "/groups/{name}/members", ROUTE_USER, ROUTE_GROUP,
+     .handler = member_add_post, ROUTE_BODY(member_rows, struct member_body), .body_max = 16 * 1024},
+    {"updateGroupMember", "PATCH", V1 "/groups/{name}/members/{username}", ROUTE_ADMIN,
+     .handler = member_patch, ROUTE_BODY(member_patch_rows, struct member_patch_body), .body_max = 16 * 1024},
+    {"removeGroupMember", "DELETE", V1 "/groups/{name}/members/{username}", ROUTE_USER, ROUTE_GROUP,
+     .handler = member_delete},
+    {"getGroupQuota", "GET", V1 "/groups/{name}/quota", ROUTE_USER, ROUTE_GROUP, .handler = group_quota_get},
+    {"setGroupQuota", "PUT", V1 "/groups/{name}/quota", ROUTE_ADMIN, .handler = group_quota_put,
+     ROUTE_BODY(quota_rows, struct quota_body), .body_max = 16 * 1024},
+    {"clearGroupQuota", "DELETE", V1 "/groups/{name}/quota", ROUTE_ADMIN, .handler = group_quota_delete},
+
     /* --- sessions --- */
     {"createSession", "POST", V1 "/sessions", ROUTE_USER, .handler = session_create_post,
      ROUTE_BODY(session_rows, struct session_body)},

@@ -19,6 +19,18 @@ static void write_refusals(struct json_writer *w, const void *arg) {
     jsonw_array_end(w);
 }
 
+static void write_quota(struct json_writer *w, const void *arg) {
+    const struct refusals *refusals = arg;
+    quota_refusal_write(&refusals->quota, w);
+}
+
+/* The problem, with what is known of why there was no room. */
+static void answer_refusal(struct call *call, const struct err *err, const struct refusals *refusals) {
+    bool no_agent = err_is(err, "no_agent"), over_quota = err_is(err, "quota_exceeded");
+    call->retry_after = no_agent ? 10 : 0;
+    call_problem_with(call, err, no_agent ? write_refusals : over_quota ? write_quota : NULL, refusals);
+}
+
 static json_t *env_object(const struct json_pairs *pairs) {
     if (!pairs->count)
         return NULL;
@@ -106,9 +118,7 @@ void session_create_post(struct call *call) {
     } else if (result > 0) {
         answer_text(call, kept);
     } else {
-        bool no_agent = err_is(&err, "no_agent");
-        call->retry_after = no_agent ? 10 : 0;
-        call_problem_with(call, &err, no_agent ? write_refusals : NULL, &refusals);
+        answer_refusal(call, &err, &refusals);
     }
 }
 

@@ -10,6 +10,9 @@ const struct cli_noun cli_nouns[] = {
     {"logout", "", "end the sign-in", cli_logout},
     {"session", "create list show open stop logs", "sessions: applications that run", cli_session},
     {"template", "list show", "templates: applications that can be started", cli_template},
+    {"group", "list show create set delete members add role remove", "groups: users who belong together",
+     cli_group},
+    {"quota", "show set clear", "what a user or a group may hold at once", cli_quota},
     {"command", "list show", "what agents were told to do", cli_command},
     {"completion", "bash zsh fish", "print a completion script for your shell", cli_completion},
 };
@@ -46,6 +49,9 @@ static void bash(void) {
            "        session/create|template/show) COMPREPLY=($(compgen -W \"$(streamspace template list "
            "2>/dev/null | "
            "awk 'NR>1{print $1}')\" -- \"$word\"));;\n"
+           "        group/show|group/set|group/delete|group/members|group/add|group/role|group/remove) "
+           "COMPREPLY=($(compgen -W \"$(streamspace group list 2>/dev/null | awk 'NR>1{print $1}')\" -- "
+           "\"$word\"));;\n"
            "        session/*) COMPREPLY=($(compgen -W \"$(streamspace session list 2>/dev/null | "
            "awk 'NR>1{print $1}')\" -- \"$word\"));;\n"
            "    esac\n"

@@ -41,7 +41,8 @@ int verbs_run(const struct verb_table *table, int argc, char **argv) {
         snprintf(message, sizeof message, "there is no verb '%.60s'", words.items[0]);
         return output_usage(table->noun, message);
     }
-    if (words.count - 1 != verb->words) {
+    size_t most = verb->words_max > verb->words ? verb->words_max : verb->words;
+    if (words.count - 1 < verb->words || words.count - 1 > most) {
         snprintf(message, sizeof message, "usage: %s %s", verb->name, verb->usage);
         return output_usage(table->noun, message);
     }

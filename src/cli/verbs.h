@@ -15,6 +15,7 @@ struct verb {
     size_t words;      /* how many words it wants */
     const char *help;
     verb_fn run;
+    size_t words_max; /* 0: not more than it wants */
 };
 
 struct verb_table {

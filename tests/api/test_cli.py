@@ -38,7 +38,7 @@ class CommandLine(unittest.TestCase):
     def test_help_and_version_everywhere(self):
         self.assertRegex(self.good("--version"), r"^streamspace \d+\.\d+\.\d+\n$")
         for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"],
-                      ["command"], ["completion"]):
+                      ["group"], ["quota"], ["command"], ["completion"]):
             self.assertIn("usage:", self.good(*words, "--help"))
 
     def test_wrong_usage_is_status_2_and_says_what(self):
@@ -104,6 +104,31 @@ class CommandLine(unittest.TestCase):
         self.assertIn("terminal", self.good("template", "show", "terminal"))
         self.assertRegex(self.good("agent", "list"), r"(?m)^cli-agent +online +")
         self.assertIn("streamspace agent --agent-id another", self.good("agent", "enrol", "another"))
+
+    def test_groups_and_quotas(self):
+        self.sign_in()
+        self.client.expect(201, "POST", "/users", {"username": "ida", "password": PASSWORD})
+        self.assertIn("Ground crew", self.good("group", "create", "crew", "--display-name", "Ground crew"))
+        self.assertIn("manager of crew", self.good("group", "add", "crew", "ida", "--role", "manager"))
+        self.assertRegex(self.good("group", "members", "crew"), r"(?m)^ida +- +manager +")
+        self.assertIn("member of crew", self.good("group", "role", "crew", "ida", "--role", "member"))
+        self.assertIn("who fly", self.good("group", "set", "crew", "--description", "who fly"))
+        self.assertRegex(self.good("group", "list"), r"(?m)^crew +Ground crew +1 +who fly$")
+        self.assertRegex(self.good("quota", "set", "--group", "crew", "--cpu", "4", "--sessions", "7"), r"(?m)^cpu +4 +0$")
+        self.assertRegex(self.good("quota", "set", "--group", "crew", "--cpu", "none"), r"(?m)^cpu +- +0$")
+        self.assertRegex(self.good("quota", "show", "--group", "crew"), r"(?m)^sessions +7 +0$")
+        self.assertEqual(json.loads(self.good("quota", "set", "ida", "--memory", "2Gi", "--output", "json"))["maxMemory"],
+                         "2Gi")
+        self.good("quota", "clear", "ida")
+        self.assertRegex(self.good("quota", "show"), r"(?m)^memory +- +")
+        self.good("group", "remove", "crew", "ida")
+        self.good("group", "delete", "crew")
+        self.assertEqual(self.good("group", "list"), "No groups.\n")
+        for words, text in ((("quota", "set", "ida"), "--sessions"), (("quota", "set", "ida", "--cpu", "lots"), "maxCpu"),
+                            (("quota", "show", "ida", "--group", "crew"), "not both"), (("group", "show", "crew"), "no such")):
+            result = self.run_cli(*words)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn(text, result.stderr)
 
     def test_a_token_in_the_environment_replaces_the_file(self):
         env = {"STREAMSPACE_URL": self.server.url, "STREAMSPACE_TOKEN": self.client.token,

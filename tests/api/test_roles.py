@@ -11,7 +11,7 @@ from streamspace import PASSWORD
 
 ROLES = ("anonymous", "owner", "other", "operator", "admin")
 
-# What each is answered, in the order of ROLES. `body` is sent as JSON; {name} is a running session of the owner's.
+# What each is answered, in the order of ROLES. `body` is sent as JSON; {name} is a running session of the owner's, or a group that the owner manages.
 #   operation            body                                            anonymous owner other operator admin
 TABLE = {
     "getHealth":        (None,                                           (200, 200, 200, 200, 200)),
@@ -27,6 +27,21 @@ TABLE = {
     "changePassword":   ({"currentPassword": "x", "newPassword": "y"},   (401, 400, 400, 400, 400)),
     "createUser":       ({"username": "walker", "password": "short"},    (401, 403, 403, 403, 400)),
     "listUsers":        (None,                                           (401, 403, 403, 403, 200)),
+    "getUserQuota":     (None,                                           (401, 200, 404, 404, 200)),
+    "setUserQuota":     ({"maxSessions": 1000},                          (401, 403, 403, 403, 200)),
+    "clearUserQuota":   (None,                                           (401, 403, 403, 403, 204)),
+    "listGroups":       (None,                                           (401, 200, 200, 200, 200)),
+    "createGroup":      ({"name": "Walkers"},                            (401, 403, 403, 403, 400)),
+    "getGroup":         (None,                                           (401, 200, 404, 404, 200)),
+    "updateGroup":      ({"displayName": "The walkers"},                 (401, 403, 403, 403, 200)),
+    "listGroupMembers": (None,                                           (401, 200, 404, 404, 200)),
+    "addGroupMember":   ({"username": "owner"},                          (401, 409, 404, 404, 409)),
+    "updateGroupMember": ({"role": "manager"},                           (401, 403, 403, 403, 200)),
+    "removeGroupMember": (None,                                          (401, 204, 404, 404, 204)),
+    "getGroupQuota":    (None,                                           (401, 200, 404, 404, 200)),
+    "setGroupQuota":    ({"maxSessions": 1000},                          (401, 403, 403, 403, 200)),
+    "clearGroupQuota":  (None,                                           (401, 403, 403, 403, 204)),
+    "deleteGroup":      (None,                                           (401, 403, 403, 403, 204)),
     "createSession":    ({"template": "terminal"},                       (401, 200, 200, 200, 200)),
     "createSession for another": ({"template": "terminal", "user": "owner"}, (401, 200, 403, 200, 200)),
     "listSessions":     (None,                                           (401, 200, 200, 200, 200)),
@@ -75,6 +90,13 @@ class RoleWalk(ApiTest):
         owner.wait_state(name, "running")
         return name
 
+    def group(self):
+        """A group that the owner manages, made anew when it is gone."""
+        self.admin.api("POST", "/groups", {"name": "walkers"})
+        self.as_user("owner")
+        self.admin.api("POST", "/groups/walkers/members", {"username": "owner", "role": "manager"})
+        return "walkers"
+
     def ask(self, client, method, path, body):
         """Status and body; of a stream that does not end, the status alone."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
@@ -99,7 +121,10 @@ class RoleWalk(ApiTest):
             method, pattern, _ = self.routes[row.split()[0]]
             for role, status in zip(ROLES, expected):
                 needs_session = "{name}" in pattern and "/sessions/" in pattern
-                path = (pattern.replace("{name}", self.session() if needs_session else "terminal")
+                needs_group = "{name}" in pattern and "/groups/" in pattern
+                path = (pattern.replace("{name}", self.session() if needs_session else
+                                        self.group() if needs_group else "terminal")
+                        .replace("{username}", "owner")
                         .replace("{agentId}", "robot-1").replace("{commandId}", command)
                         .replace("{streamId}", "0" * 32))
                 client = self.who(role)

@@ -5,6 +5,7 @@
 #include "control/commands/command.h"
 #include "control/events/event.h"
 #include "control/json_text.h"
+#include "control/quotas/quota.h"
 #include "control/sessions/session_store.h"
 
 #include <stdlib.h>
@@ -241,7 +242,8 @@ static int delete_agent(struct db_conn *conn, const struct actor *actor, const c
     if (agent.status != AGENT_OFFLINE)
         return err_set(err, ERR_CONFLICT, "agent_connected", "agent %s is connected: stop it first",
                        agent_id);
-    if (session_end_of_agent(conn, agent_id, err) < 0 || agent_store_delete(conn, agent_id, err) < 0 ||
+    if (session_end_of_agent(conn, agent_id, err) < 0 || home_forget_of_agent(conn, agent_id, err) < 0 ||
+        agent_store_delete(conn, agent_id, err) < 0 ||
         audit_write(conn, actor, "agent.delete", agent_id, "success", NULL, err) < 0)
         return -1;
     return announce(conn, agent_id, "removed", "offline", err);

@@ -1,6 +1,7 @@
 /* How a session comes to life: all of it in one transaction. */
 #include "base/units.h"
 #include "control/commands/command.h"
+#include "control/quotas/quota.h"
 #include "control/sessions/session_store.h"
 #include "control/settings/settings.h"
 #include "control/templates/template.h"
@@ -204,18 +205,13 @@ static int enqueue_start(struct db_conn *conn, struct making *m, struct err *err
     return status;
 }
 
-static int check_own_limit(struct db_conn *conn, const struct making *m, struct err *err) {
-    int64_t most = 0, used = 0;
-    if (setting_get(conn, SETTING_SESSION_MAX_PER_USER, &most, err) < 0)
-        return -1;
-    if (most == 0)
-        return 0;
-    if (session_store_count_live(conn, m->owner.id, &used, err) < 0)
-        return -1;
-    if (used >= most)
-        return err_set(err, ERR_DENIED, "quota_exceeded", "%s has %lld of %lld sessions", m->owner.username,
-                       (long long)used, (long long)most);
-    return 0;
+/* How large a persistent home may grow, where the template does not say. */
+#define HOME_BYTES_DEFAULT ((int64_t)5 << 30)
+
+static int64_t home_bytes(const struct template *template) {
+    int64_t bytes = 0;
+    const char *text = json_string_value(json_object_get(template->spec, "homeSize"));
+    return text && bytes_parse(text, &bytes) && bytes > 0 ? bytes : HOME_BYTES_DEFAULT;
 }
 
 /* What the creator is answered, for the case that he asks again. */
@@ -229,12 +225,26 @@ static int keep_answer(struct db_conn *conn, const struct making *m, const struc
     return idempotency_store(conn, m->fields->idempotency, strbuf_str(&text), err);
 }
 
-static int create(struct db_conn *conn, const struct actor *actor, struct making *m,
-                  struct refusals *refusals, struct session *ret, struct err *err) {
+/* Who is over his quota is told that, and not that the agents are full. The lock holds from here to the
+ * commit. */
+static int take_room(struct db_conn *conn, struct making *m, struct refusals *refusals, struct err *err) {
     struct placement_wish wish = {
         .template = &m->template, .cpu_millis = m->cpu_millis, .memory_bytes = m->memory_bytes};
-    if (placement_choose(conn, &wish, m->agent_id, m->platform, refusals, err) < 0 ||
-        check_own_limit(conn, m, err) < 0 || insert_row(conn, m, err) < 0 ||
+    struct quota_use more = {.amount[QUOTA_SESSIONS] = 1,
+                             .amount[QUOTA_CPU] = m->cpu_millis,
+                             .amount[QUOTA_MEMORY] = m->memory_bytes};
+    struct quota_refusal *quota = refusals ? &refusals->quota : NULL;
+    if (db_lock(conn, "placement", err) < 0 || quota_check(conn, m->owner.id, &more, quota, err) < 0 ||
+        placement_choose(conn, &wish, m->agent_id, m->platform, refusals, err) < 0)
+        return -1;
+    return m->fields->persistent_home
+               ? home_take(conn, m->owner.id, m->agent_id, home_bytes(&m->template), quota, err)
+               : 0;
+}
+
+static int create(struct db_conn *conn, const struct actor *actor, struct making *m,
+                  struct refusals *refusals, struct session *ret, struct err *err) {
+    if (take_room(conn, m, refusals, err) < 0 || insert_row(conn, m, err) < 0 ||
         enqueue_start(conn, m, err) < 0 ||
         audit_write(conn, actor, "session.create", m->name, "success", m->template.name, err) < 0 ||
         session_announce(conn, m->name, "created", err) < 0)

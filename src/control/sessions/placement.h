@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
+#include "control/quotas/quota.h"
 #include "db/db.h"
 
 #include <stddef.h>
@@ -19,7 +20,7 @@ struct template;
 #define REFUSALS_MAX 200
 #define REFUSAL_REASON_MAX 128
 
-/* Why each agent was not taken: for the 503 `no_agent`. Zero-initialise. */
+/* Why there is no room: each agent's reason for the 503 `no_agent`. Zero-initialise. */
 struct refusal {
     char agent_id[AGENT_ID_MAX + 1];
     char reason[REFUSAL_REASON_MAX];
@@ -27,6 +28,7 @@ struct refusal {
 struct refusals {
     struct refusal *items; /* owned */
     size_t count;
+    struct quota_refusal quota; /* for the 403 `quota_exceeded`: which limit it was */
 };
 void refusals_finish(struct refusals *refusals);
 #define _cleanup_refusals_ __attribute__((cleanup(refusals_finish)))

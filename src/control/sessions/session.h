@@ -72,8 +72,8 @@ struct session_new {
 
 /* One transaction: placement, session `pending`, start_session command `pending`, audit, events.
  * ERR_INVALID naming the field; ERR_NOT_FOUND "template_not_found" / "user_not_found"; ERR_DENIED
- * "user_disabled" or "forbidden"; ERR_CONFLICT "idempotency_raced"; ERR_UNAVAILABLE "no_agent" with
- * `refusals` filled (may be NULL; always finish it). */
+ * "user_disabled", "forbidden" or "quota_exceeded"; ERR_CONFLICT "idempotency_raced"; ERR_UNAVAILABLE
+ * "no_agent". `refusals` (may be NULL; always finish it) tells more of the last two of them. */
 int session_create(struct db_conn *conn, const struct actor *actor, const struct session_new *fields,
                    struct session *ret, struct refusals *refusals, struct err *err);
 

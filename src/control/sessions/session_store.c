@@ -262,17 +262,6 @@ int session_count_states(struct db_conn *conn, int64_t counts[SESSION_STATES], s
     return status;
 }
 
-int session_store_count_live(struct db_conn *conn, int64_t user_id, int64_t *ret, struct err *err) {
-    _cleanup_rows_ struct db_rows *rows = NULL;
-    int status =
-        db_row(conn, &rows, err,
-               "SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND state NOT IN ('terminated', 'failed')",
-               "i", user_id);
-    if (status > 0)
-        *ret = db_int(rows, 0);
-    return status < 0 ? -1 : 0;
-}
-
 /* --- pages --- */
 
 #define PAGE_DEFAULT 50

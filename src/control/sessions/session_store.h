@@ -48,9 +48,6 @@ int session_store_abandoned(struct db_conn *conn, unsigned limit, struct strv *r
 int session_store_live_of_agent(struct db_conn *conn, const char *agent_id, struct strv *ret,
                                 struct err *err);
 
-/* How many of a user's sessions are live. */
-int session_store_count_live(struct db_conn *conn, int64_t user_id, int64_t *ret, struct err *err);
-
 /* --- session.c: steps with their events, for the room --- */
 
 /* session_store_step and, when it changed something, the event for the owner and operators. */

@@ -39,15 +39,14 @@ enum setting {
     SETTING_LOG_LEVEL,
     SETTING_LOG_FORMAT,
     /* sessions and commands */
-    SETTING_START_EXPIRES,        /* seconds: an undelivered start fails after this */
-    SETTING_START_DEADLINE,       /* seconds that an agent has for a start, from its first delivery */
-    SETTING_STOP_DEADLINE,        /* seconds for a stop */
-    SETTING_ACK_DEADLINE,         /* seconds that an agent has to acknowledge */
-    SETTING_RETRY_MAX,            /* seconds: the longest back-off */
-    SETTING_START_ATTEMPTS,       /* a start that fails "retryable" is tried this often */
-    SETTING_ORPHAN_GRACE,         /* seconds between first sight and stop */
-    SETTING_SESSION_MAX_PER_USER, /* 0: no limit */
-    SETTING_SHARE_LINKS,          /* "anyone", "users", "off" */
+    SETTING_START_EXPIRES,  /* seconds: an undelivered start fails after this */
+    SETTING_START_DEADLINE, /* seconds that an agent has for a start, from its first delivery */
+    SETTING_STOP_DEADLINE,  /* seconds for a stop */
+    SETTING_ACK_DEADLINE,   /* seconds that an agent has to acknowledge */
+    SETTING_RETRY_MAX,      /* seconds: the longest back-off */
+    SETTING_START_ATTEMPTS, /* a start that fails "retryable" is tried this often */
+    SETTING_ORPHAN_GRACE,   /* seconds between first sight and stop */
+    SETTING_SHARE_LINKS,    /* "anyone", "users", "off" */
     /* what is kept */
     SETTING_HISTORY_DAYS, /* ended sessions and commands stay readable */
     SETTINGS

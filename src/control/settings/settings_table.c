@@ -60,9 +60,6 @@ const struct setting_row setting_table[SETTINGS] = {
                                 .metavar = "N", .help = "how often a start is tried"},
     [SETTING_ORPHAN_GRACE] = {"agent-orphan-grace", STORED_DURATION, "30s", 0, 86400, .group = "Sessions",
                               .help = "time between the first sight of an unwanted session and its end"},
-    [SETTING_SESSION_MAX_PER_USER] = {"session-max-per-user", STORED_INTEGER, "0", 0, 100000,
-                                      .group = "Sessions", .metavar = "N",
-                                      .help = "sessions that a user may have at once; 0: no limit"},
     [SETTING_SHARE_LINKS] = {"share-links", SETTING_CHOICE, SETTING_STORED, "anyone",
                              .choices = "anyone|users|off", .group = "Sessions",
                              .help = "who may use links to shared sessions: anyone who has one, signed-in "

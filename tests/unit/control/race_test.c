@@ -151,7 +151,9 @@ static void test_nor_its_memory_and_processors(void **unused) {
 static void test_a_limit_for_each_user(void **unused) {
     struct err err = {0};
     rig_agent(&r, "agent-1", 100);
-    OK(setting_set(r.c, SETTING_SESSION_MAX_PER_USER, 5, &err));
+    struct quota quota = QUOTA_UNLIMITED;
+    quota.max[QUOTA_SESSIONS] = 5;
+    OK(quota_set(r.c, &r.admin, &(struct quota_of){.name = "alice"}, &quota, &err));
     for (int i = 0; i < 8; i++) {
         _cleanup_session_ struct session session = {0};
         struct session_new fields = {.template_name = "terminal"};

@@ -10,6 +10,7 @@
 #include "control/commands/command.h"
 #include "control/events/event.h"
 #include "control/sessions/outcome.h"
+#include "control/quotas/quota.h"
 #include "control/sessions/reconcile.h"
 #include "control/sessions/session.h"
 #include "control/sessions/ticket.h"
