@@ -126,11 +126,12 @@ struct hub_viewer {
     const char *agent_id;
     const char *user; /* username */
     int64_t login_id; /* of the login that the stream dies with; 0: none */
-    bool view_only;   /* only looks: see relay.h for what passes */
+    bool view_only;   /* only looks: RELAY_RFB_VIEW */
 };
 
 /* Pairs a browser's WebSocket (handshake done; RELAY_WEBSOCKET) with the session's display. Takes over
- * `browser`. It always ends with a close frame: HUB_CLOSE_*, 1001, with a reason. While it lives it counts
+ * `browser`. It always ends with a close frame: HUB_CLOSE_*, 1001, or 1008 for who only looks and says what
+ * cannot be followed, with a reason. While it lives it counts
  * in hub_viewers() and in the session's `viewers`. */
 void hub_view(struct hub *hub, const struct hub_viewer *viewer, const struct relay_end *browser);
 

@@ -15,7 +15,6 @@ struct viewer {
     char agent_id[AGENT_ID_MAX + 1];
     char user[USERNAME_MAX + 1];
     int64_t login_id;
-    bool view_only;
     char stream_id[PROTO_STREAM_ID_SIZE]; /* while it is being opened */
     struct relay_pair *pair;              /* while it is alive */
     struct relay_end browser;
@@ -164,8 +163,6 @@ static void start(void *arg) {
         refuse(viewer, 1001, "the server shuts down");
     else if (hub->viewer_count > HUB_VIEWERS_MAX)
         refuse(viewer, 1013, "too many viewers");
-    else if (viewer->view_only) /* never let somebody act who may only look */
-        refuse(viewer, HUB_CLOSE_REVOKED, "looking without control is not possible yet");
     else
         stream_start(hub, viewer->session, viewer->agent_id, HUB_STREAM_VNC, stream_ready, viewer,
                      viewer->stream_id);
@@ -173,12 +170,13 @@ static void start(void *arg) {
 
 void hub_view(struct hub *hub, const struct hub_viewer *of, const struct relay_end *browser) {
     struct viewer *viewer = mem_zalloc(sizeof *viewer + browser->early_length);
-    *viewer = (struct viewer){
-        .hub = hub, .login_id = of->login_id, .view_only = of->view_only, .browser = *browser};
+    *viewer = (struct viewer){.hub = hub, .login_id = of->login_id, .browser = *browser};
     str_copy(viewer->session, sizeof viewer->session, of->session);
     str_copy(viewer->agent_id, sizeof viewer->agent_id, of->agent_id);
     str_copy(viewer->user, sizeof viewer->user, of->user);
     viewer->browser.early = viewer->early;
+    /* Never let somebody act who may only look. */
+    viewer->browser.protocol = of->view_only ? RELAY_RFB_VIEW : RELAY_RFB;
     if (browser->early_length)
         memcpy(viewer->early, browser->early, browser->early_length);
     if (!hub_post(hub, start, viewer)) {

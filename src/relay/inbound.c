@@ -12,7 +12,15 @@
 
 void inbound_finish(struct inbound *inbound) {
     free(inbound->bytes);
-    inbound->bytes = NULL;
+    free(inbound->passed);
+    inbound->bytes = inbound->passed = NULL;
+}
+
+static void make_buffers(struct inbound *inbound) {
+    if (!inbound->bytes)
+        inbound->bytes = mem_alloc(PAIR_INBOUND_BYTES);
+    if (inbound->protocol == RELAY_RFB_VIEW && !inbound->passed)
+        inbound->passed = mem_alloc(RFB_FILTER_ROOM(PAIR_INBOUND_BYTES));
 }
 
 static void on_control(void *arg, enum frame_opcode opcode, const uint8_t *payload, size_t length) {
@@ -29,6 +37,24 @@ static void on_control(void *arg, enum frame_opcode opcode, const uint8_t *paylo
 
 static int flush(struct relay_pair *pair);
 
+/* Looks at what was said: *payload becomes the length of what may go on to the display. -1: over. */
+static int look(struct relay_pair *pair, size_t *payload) {
+    struct inbound *inbound = &pair->inbound;
+    char reason[RFB_REASON_SIZE] = "";
+    if (inbound->protocol == RELAY_BYTES) {
+        inbound->input |= *payload > 0;
+        return 0;
+    }
+    ptrdiff_t passed =
+        rfb_filter(&inbound->filter, inbound->bytes, *payload, inbound->passed, &inbound->input, reason);
+    if (passed < 0) {
+        pair_finish(pair, RELAY_ENDED_BY_A, 1008, reason);
+        return -1;
+    }
+    *payload = (size_t)passed;
+    return 0;
+}
+
 /* Parses `length` bytes at the front of the buffer. -1: over. */
 static int parse(struct relay_pair *pair, size_t length) {
     struct inbound *inbound = &pair->inbound;
@@ -42,12 +68,15 @@ static int parse(struct relay_pair *pair, size_t length) {
                                    : "malformed frame");
         return -1;
     }
-    inbound->start = 0;
-    inbound->length = (size_t)payload;
     if (payload) {
         atomic_fetch_add_explicit(&pair->bytes_from_a, (uint64_t)payload, memory_order_relaxed);
         atomic_fetch_add_explicit(&pair->home->relay->bytes_from_a, (uint64_t)payload, memory_order_relaxed);
     }
+    size_t passed = (size_t)payload;
+    if (look(pair, &passed) < 0)
+        return -1;
+    inbound->start = 0;
+    inbound->length = passed;
     if (inbound->close_code) {
         flush(pair); /* the keys that were let go of last; what the display does not take now is lost */
         pair_finish(pair, RELAY_ENDED_BY_A, inbound->close_code, "");
@@ -57,16 +86,17 @@ static int parse(struct relay_pair *pair, size_t length) {
 }
 
 static void note_activity(struct relay_pair *pair, int64_t now) {
+    bool input = pair->inbound.input;
     pair->heard_at = now;
-    if (pair->inbound.length && pair->callbacks.on_activity && now - pair->activity_at >= ACTIVITY_EVERY_MS) {
+    pair->inbound.input = false;
+    if (input && pair->callbacks.on_activity && now - pair->activity_at >= ACTIVITY_EVERY_MS) {
         pair->activity_at = now;
         pair->callbacks.on_activity(pair->arg);
     }
 }
 
 int inbound_prefill(struct relay_pair *pair, const void *data, size_t length) {
-    if (!pair->inbound.bytes)
-        pair->inbound.bytes = mem_alloc(PAIR_INBOUND_BYTES);
+    make_buffers(&pair->inbound);
     memcpy(pair->inbound.bytes, data, length);
     return parse(pair, length);
 }
@@ -77,8 +107,8 @@ static int flush(struct relay_pair *pair) {
     while (inbound->length) {
         if (!pair->b.writable)
             return 0;
-        ssize_t sent =
-            send(pair->b.fd, inbound->bytes + inbound->start, inbound->length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const uint8_t *bytes = inbound->passed ? inbound->passed : inbound->bytes;
+        ssize_t sent = send(pair->b.fd, bytes + inbound->start, inbound->length, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0) {
@@ -93,8 +123,7 @@ static int flush(struct relay_pair *pair) {
 
 int inbound_run(struct relay_pair *pair) {
     struct inbound *inbound = &pair->inbound;
-    if (!inbound->bytes)
-        inbound->bytes = mem_alloc(PAIR_INBOUND_BYTES);
+    make_buffers(inbound);
     size_t moved = 0;
     while (moved < PAIR_ROUND_BYTES) {
         int flushed = flush(pair);

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "relay/frames.h"
 #include "relay/relay.h"
+#include "relay/rfb_filter.h"
 
 #include <stdatomic.h>
 
@@ -48,8 +49,12 @@ struct pump {
 /* Masked frames from a browser to raw bytes. */
 struct inbound {
     struct frame_parser parser;
-    uint8_t *bytes; /* PAIR_INBOUND_BYTES, made when first used */
+    uint8_t *bytes;  /* PAIR_INBOUND_BYTES, made when first used */
+    uint8_t *passed; /* RELAY_RFB_VIEW: what the filter lets through */
     size_t start, length;
+    enum relay_protocol protocol;
+    struct rfb_filter filter;
+    bool input;     /* somebody did something since it was last told */
     int close_code; /* of the browser's close frame, once it has come */
 };
 

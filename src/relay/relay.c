@@ -147,8 +147,9 @@ static void post_beginning(struct relay_pair *pair, const void *early, size_t le
 int relay_pair_start(struct relay *relay, struct relay_pair **ret, const struct relay_end *a,
                      const struct relay_end *b, const struct relay_callbacks *callbacks, void *arg,
                      struct err *err) {
-    if (b->kind != RELAY_RAW || a->early_length > PAIR_INBOUND_BYTES ||
-        b->early_length > PAIR_INBOUND_BYTES) {
+    bool readable = a->kind == RELAY_WEBSOCKET || a->protocol == RELAY_BYTES;
+    if (!readable || b->kind != RELAY_RAW || b->protocol != RELAY_BYTES ||
+        a->early_length > PAIR_INBOUND_BYTES || b->early_length > PAIR_INBOUND_BYTES) {
         give_up_end(a);
         give_up_end(b);
         return err_set(err, ERR_INVALID, NULL, "this pair of sockets cannot be relayed");
@@ -159,6 +160,8 @@ int relay_pair_start(struct relay *relay, struct relay_pair **ret, const struct 
     if (callbacks)
         pair->callbacks = *callbacks;
     pair->arg = arg;
+    pair->inbound.protocol = a->protocol;
+    pair->inbound.filter.mode = a->protocol == RELAY_RFB_VIEW ? RFB_VIEW : RFB_WATCH;
     bool framed = a->kind == RELAY_WEBSOCKET;
     if (pump_prefill(&pair->to_a, b->early, b->early_length) < 0 ||
         (!framed && pump_prefill(&pair->to_b, a->early, a->early_length) < 0)) {

@@ -27,9 +27,19 @@ struct relay_pair;
 
 enum relay_kind { RELAY_RAW, RELAY_WEBSOCKET };
 
+/* What a WebSocket end a says, as far as the relay looks at it (rfb_filter.h). The way to the browser is
+ * never looked at. */
+enum relay_protocol {
+    RELAY_BYTES,    /* something: all of it is input */
+    RELAY_RFB,      /* RFB: passes as it is; keys, pointer and clipboard are input */
+    RELAY_RFB_VIEW, /* RFB of somebody who may only look: all that acts is dropped; what cannot be followed
+                       ends the pair with 1008 and a reason */
+};
+
 /* One end; taken over by relay_pair_start whatever it returns. */
 struct relay_end {
     enum relay_kind kind;
+    enum relay_protocol protocol;
     int fd;                   /* non-blocking socket */
     void (*close)(void *arg); /* closes fd; NULL: close(2) */
     void *arg;
@@ -47,7 +57,8 @@ enum relay_end_cause { RELAY_ENDED_BY_A, RELAY_ENDED_BY_B, RELAY_ENDED_BY_OWNER,
 struct relay_callbacks {
     /* The pair is over and both sockets are closed. On a relay thread, exactly once. May be NULL. */
     void (*on_end)(void *arg, enum relay_end_cause cause, const struct relay_totals *totals);
-    /* Input by a: bytes came from end `a` (for idle detection). At most once a second. May be NULL. */
+    /* Input by end a, a WebSocket (for idle detection), as its protocol has it. At most once a second. May be
+     * NULL. */
     void (*on_activity)(void *arg);
     /* When end b (the display's side) ends or fails, the close code and reason that a WebSocket end a is
      * given. May be NULL: 1001. `reason` has 124 bytes. */
@@ -61,8 +72,9 @@ int relay_create_timed(struct relay **ret, unsigned loops, int64_t ping_ms, int6
 /* Ends all pairs (WebSocket ends get 1001 "server going away"), joins the threads, frees. Accepts NULL. */
 void relay_destroy(struct relay *relay);
 
-/* Pairs a and b (only a may be a WebSocket). Thread-safe. `callbacks` is copied. *ret (may be NULL) is a
- * reference that the caller gives back with relay_pair_unref(). */
+/* Pairs a and b (only a may be a WebSocket, and only a WebSocket may have a protocol). Thread-safe.
+ * `callbacks` is copied. *ret (may be NULL) is a reference that the caller gives back with
+ * relay_pair_unref(). */
 int relay_pair_start(struct relay *relay, struct relay_pair **ret, const struct relay_end *a,
                      const struct relay_end *b, const struct relay_callbacks *callbacks, void *arg,
                      struct err *err);

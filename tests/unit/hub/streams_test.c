@@ -299,11 +299,27 @@ static void who_may_only_look_is_never_let_act(void **state) {
     struct robot *robot = running_session(rig, name);
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    struct relay_end end = {.kind = RELAY_WEBSOCKET, .fd = fds[0]};
+    /* A frame with a mask of zeros: handshake, a key, a request for a picture. */
+    static const char said[] = "\x82\xa0\0\0\0\0RFB 003.008\n\1\1\4\1\0\0\0\0\0\x61\3\1\0\0\0\0\3\x20\2\x58";
+    static const char meant[] = "RFB 003.008\n\1\1\3\1\0\0\0\0\3\x20\2\x58";
+    struct relay_end end = {
+        .kind = RELAY_WEBSOCKET, .fd = fds[0], .early = said, .early_length = sizeof said - 1};
     struct hub_viewer viewer = {.session = name, .agent_id = "alpha", .user = "anna", .view_only = true};
     hub_view(rig->hub, &viewer, &end);
-    expect_close(rig, fds[1], HUB_CLOSE_REVOKED);
-    assert_int_equal(robot_count(robot, PROTO_STREAM_OPEN), 0);
+    int display = dial_back(rig, asked(robot, 0), "");
+    char got[sizeof meant + 16];
+    size_t have = 0;
+    for (int64_t limit = clock_ms() + 10000; have < sizeof meant - 1; poll(NULL, 0, 1)) {
+        ssize_t count = recv(display, got + have, sizeof got - have, MSG_DONTWAIT);
+        have += count > 0 ? (size_t)count : 0;
+        assert_true(clock_ms() < limit);
+    }
+    assert_int_equal(have, sizeof meant - 1);
+    assert_memory_equal(got, meant, have);
+    assert_int_equal(send(fds[1], "\x82\x81\0\0\0\0\x4d", 7, 0), 7);
+    expect_close(rig, fds[1], 1008);
+    assert_int_equal(recv(display, got, 1, 0), 0);
+    close(display);
     robot_destroy(robot);
 }
 

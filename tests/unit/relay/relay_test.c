@@ -140,15 +140,19 @@ struct fixture {
     struct ended ended;
 };
 
-static void start(struct fixture *f, enum relay_kind kind) {
+static void start_protocol(struct fixture *f, enum relay_kind kind, enum relay_protocol protocol) {
     int a[2], b[2];
     tcp_pair(a);
     tcp_pair(b);
     *f = (struct fixture){.browser = a[0], .display = b[0]};
     assert_int_equal(relay_create_timed(&f->relay, 1, 50, 100000, NULL), 0);
-    struct relay_end end_a = {.kind = kind, .fd = a[1]};
+    struct relay_end end_a = {.kind = kind, .protocol = protocol, .fd = a[1]};
     struct relay_end end_b = {.kind = RELAY_RAW, .fd = b[1]};
     assert_int_equal(relay_pair_start(f->relay, &f->pair, &end_a, &end_b, &callbacks, &f->ended, NULL), 0);
+}
+
+static void start(struct fixture *f, enum relay_kind kind) {
+    start_protocol(f, kind, RELAY_BYTES);
 }
 
 static void finish(struct fixture *f) {
@@ -189,6 +193,52 @@ static void a_key_goes_down_and_a_picture_comes_up(void **state) {
     f.browser = -1;
     wait_ended(&f.ended);
     assert_int_equal(f.ended.cause, RELAY_ENDED_BY_A);
+    finish(&f);
+}
+
+static const char rfb_hello[] = "RFB 003.008\n\1\1", rfb_request[] = "\3\1\0\0\0\0\3\x20\2\x58",
+                  rfb_key[] = "\4\1\0\0\0\0\0\x61";
+
+static void only_looking_sends_no_key(void **state) {
+    struct fixture f;
+    start_protocol(&f, RELAY_WEBSOCKET, RELAY_RFB_VIEW);
+    send_client_frame(f.browser, 0x82, rfb_hello, 14);
+    send_client_frame(f.browser, 0x82, rfb_key, 8);
+    send_client_frame(f.browser, 0x82, rfb_request, 4); /* a message in two frames */
+    send_client_frame(f.browser, 0x82, rfb_request + 4, 6);
+    char got[24];
+    read_all(f.display, got, sizeof got);
+    assert_memory_equal(got, rfb_hello, 14);
+    assert_memory_equal(got + 14, rfb_request, 10);
+    send_client_frame(f.browser, 0x82, "\x4d", 1);
+    char reason[124] = "";
+    assert_int_equal(read_close(f.browser, reason), 1008);
+    assert_string_equal(reason, "view only: an unknown message (type 77)");
+    assert_int_equal(recv(f.display, got, 1, 0), 0); /* nothing else came, and the end */
+    close_fd(f.browser);
+    f.browser = -1;
+    wait_ended(&f.ended);
+    assert_int_equal(f.ended.cause, RELAY_ENDED_BY_A);
+    finish(&f);
+}
+
+static void asking_for_pictures_is_no_input(void **state) {
+    struct fixture f;
+    start_protocol(&f, RELAY_WEBSOCKET, RELAY_RFB);
+    send_client_frame(f.browser, 0x82, rfb_hello, 14);
+    send_client_frame(f.browser, 0x82, rfb_request, 10);
+    char got[32];
+    read_all(f.display, got, 24);
+    assert_int_equal(f.ended.activity, 0);
+    send_client_frame(f.browser, 0x82, rfb_key, 8);
+    read_all(f.display, got, 8);
+    assert_memory_equal(got, rfb_key, 8);
+    for (int64_t limit = clock_ms() + LIMIT_MS; !f.ended.activity; poll(NULL, 0, 1))
+        assert_true(clock_ms() < limit);
+    assert_int_equal(f.ended.activity, 1);
+    close_fd(f.browser);
+    f.browser = -1;
+    wait_ended(&f.ended);
     finish(&f);
 }
 
@@ -550,6 +600,8 @@ static void a_refused_browser_hears_why(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_goes_down_and_a_picture_comes_up),
+        cmocka_unit_test(only_looking_sends_no_key),
+        cmocka_unit_test(asking_for_pictures_is_no_input),
         cmocka_unit_test(the_end_of_the_display_is_told_with_code_and_reason),
         cmocka_unit_test(the_owner_can_end_it),
         cmocka_unit_test(a_ping_is_answered_and_silence_is_pinged),
