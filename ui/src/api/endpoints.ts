@@ -1,35 +1,9 @@
-// Every route the page uses, typed. Nothing else in the page knows a path.
+// Routes of sessions, templates, agents and commands, typed; account.ts, people.ts and operation.ts
+// have the others. Nothing else in the page knows a path.
 import { randomId } from '@/lib/random';
 import { request } from './http';
-import type { Agent, Command, CreateSession, Page, Session, Template, Ticket, User } from './types';
-
-/** The server's limit for one page of a list. */
-const PAGE_LIMIT = 200;
-
-interface ListAnswer {
-  total?: number;
-  nextCursor?: string | null;
-}
-
-function page<T>(items: T[] | undefined, answer: ListAnswer): Page<T> {
-  const list = items ?? [];
-  return { items: list, total: answer.total ?? list.length, nextCursor: answer.nextCursor ?? null };
-}
-
-const at = (name: string) => encodeURIComponent(name);
-
-export async function login(username: string, password: string): Promise<User> {
-  // The answer's tokens are for programs; the page lives by its cookie.
-  const answer = await request<{ user: User }>('POST', '/auth/login', { body: { username, password } });
-  return answer.user;
-}
-
-export const logout = () => request<void>('POST', '/auth/logout');
-
-export async function me(signal?: AbortSignal): Promise<User> {
-  const answer = await request<User | { user: User }>('GET', '/auth/me', { signal });
-  return 'user' in answer ? answer.user : answer;
-}
+import { at, page, PAGE_LIMIT, type ListAnswer } from './list';
+import type { Agent, Command, CreateSession, Page, Session, Template, Ticket } from './types';
 
 export async function listTemplates(signal?: AbortSignal): Promise<Template[]> {
   const answer = await request<{ templates: Template[] }>('GET', '/templates', {

@@ -39,6 +39,9 @@ export class ApiError extends Error {
   }
 }
 
+/** 401 that is about the code or password of one request: the login itself is as good as before. */
+const OF_THIS_REQUEST: ReadonlySet<string> = new Set(['mfa_required', 'mfa_invalid', 'invalid_credentials', 'wrong_password']);
+
 type Listener = () => void;
 const unauthorizedListeners = new Set<Listener>();
 
@@ -115,7 +118,9 @@ async function problemFrom(response: Response, path: string): Promise<ApiError> 
   if ((response.headers.get('Content-Type') ?? '').includes('json')) {
     problem = (await response.json().catch(() => ({}))) as Problem;
   }
-  if (response.status === 401 && path !== '/auth/login') unauthorizedListeners.forEach((listener) => listener());
+  if (response.status === 401 && path !== '/auth/login' && !OF_THIS_REQUEST.has(problem.code ?? '')) {
+    unauthorizedListeners.forEach((listener) => listener());
+  }
   const after = Number(response.headers.get('Retry-After'));
   return new ApiError(
     response.status,

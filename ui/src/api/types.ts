@@ -3,11 +3,19 @@
 
 export type Role = 'user' | 'operator' | 'admin';
 
+export const ROLES = ['user', 'operator', 'admin'] as const satisfies readonly Role[];
+
 export interface User {
   username: string;
   role: Role;
   fullName?: string | null;
   email?: string | null;
+  active?: boolean;
+  mfaEnabled?: boolean;
+  groups?: string[];
+  createdAt?: string;
+  updatedAt?: string | null;
+  lastLoginAt?: string | null;
 }
 
 export interface Resources {

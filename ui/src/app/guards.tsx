@@ -1,7 +1,7 @@
 import { Navigate, Outlet, useLocation } from 'react-router-dom';
 import { ApiError, errorText } from '@/api/http';
 import { FullPageMessage, Splash } from '@/components/FullPage';
-import { isOperator, useMe, useUser } from '@/hooks/queries';
+import { isAdmin, isOperator, useMe, useUser } from '@/hooks/queries';
 import { LiveProvider } from '@/live/LiveProvider';
 import { NotFoundPage } from '@/pages/NotFoundPage';
 
@@ -33,4 +33,8 @@ export function RequireUser() {
 /** What users may not see does not exist for them, as in the API. */
 export function RequireOperator() {
   return isOperator(useUser()) ? <Outlet /> : <NotFoundPage />;
+}
+
+export function RequireAdmin() {
+  return isAdmin(useUser()) ? <Outlet /> : <NotFoundPage />;
 }

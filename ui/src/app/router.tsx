@@ -12,6 +12,7 @@ const page = <K extends string>(load: () => Promise<Record<K, React.ComponentTyp
 
 const routes: RouteObject[] = [
   { path: '/login', element: <LoginPage />, errorElement: <PageError /> },
+  { path: '/setup', errorElement: <PageError />, ...page(() => import('@/pages/setup/SetupPage'), 'SetupPage') },
   {
     element: <RequireUser />,
     errorElement: <PageError />,
@@ -25,6 +26,8 @@ const routes: RouteObject[] = [
             children: [
               { index: true, ...page(() => import('@/pages/apps/AppsPage'), 'AppsPage') },
               { path: '/sessions', ...page(() => import('@/pages/sessions/SessionsPage'), 'SessionsPage') },
+              { path: '/account', ...page(() => import('@/pages/account/AccountPage'), 'AccountPage') },
+              { path: '/account/api-keys', ...page(() => import('@/pages/account/ApiKeysPage'), 'ApiKeysPage') },
               {
                 path: '/admin',
                 element: <RequireOperator />,

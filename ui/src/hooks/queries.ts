@@ -1,5 +1,6 @@
 // What the page knows of the server, by query. Events keep it fresh.
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { me } from '@/api/account';
 import * as api from '@/api/endpoints';
 import { ApiError } from '@/api/http';
 import { keys } from '@/api/keys';
@@ -10,7 +11,7 @@ import { usePollInterval } from '@/live/LiveProvider';
 export function useMe() {
   return useQuery({
     queryKey: keys.me,
-    queryFn: ({ signal }) => api.me(signal),
+    queryFn: ({ signal }) => me(signal),
     staleTime: Infinity,
     retry: (count, error) => !(error instanceof ApiError && error.status === 401) && count < 2,
   });
@@ -24,6 +25,7 @@ export function useUser(): User {
 }
 
 export const isOperator = (user: User) => user.role === 'operator' || user.role === 'admin';
+export const isAdmin = (user: User) => user.role === 'admin';
 
 export function useTemplates() {
   return useQuery({

@@ -56,3 +56,10 @@ export function formatTime(text: string | null | undefined): string {
     second: '2-digit',
   });
 }
+
+/** "3 Mar 2026". */
+export function formatDate(text: string | null | undefined): string {
+  const time = parseTime(text);
+  if (time === undefined) return '–';
+  return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+}

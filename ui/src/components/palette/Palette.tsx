@@ -67,9 +67,10 @@ function usePaletteActions(): SpotlightActionGroupData[] {
     },
     {
       group: 'Go to',
-      actions: navFor(user.role).map(({ to, label, icon: Glyph }) => ({
+      actions: navFor(user.role).map(({ to, label, keywords, icon: Glyph }) => ({
         id: `page:${to}`,
         label,
+        keywords,
         leftSection: <Glyph size={20} stroke={1.7} style={{ margin: 6 }} />,
         onClick: () => navigate(to),
       })),

@@ -5,13 +5,13 @@ import { Logo } from '@/components/Logo';
 import { openPalette } from '@/components/palette/store';
 import { modKey } from '@/lib/platform';
 import { LiveIndicator } from './LiveIndicator';
-import { sectionLabel, type NavItem, type NavSection } from './nav';
+import { isExact, sectionLabel, type NavItem, type NavSection } from './nav';
 import { SessionCount } from './SessionCount';
 import classes from './Shell.module.css';
 import { UserMenu } from './UserMenu';
 
 export function SideNav({ items }: { items: NavItem[] }) {
-  const sections = [...new Set(items.map((item) => item.section))];
+  const sections = [...new Set(items.map((item) => item.section))].filter((section) => section !== 'account');
   return (
     <>
       <Link to="/" className={classes.brand} aria-label="StreamSpace, applications">
@@ -38,7 +38,7 @@ function Section({ section, items }: { section: NavSection; items: NavItem[] }) 
     <>
       <div className={classes.section}>{sectionLabel[section]}</div>
       {items.map(({ to, label, icon: Glyph }) => (
-        <NavLink key={to} to={to} end={to === '/'} className={classes.link}>
+        <NavLink key={to} to={to} end={isExact(to)} className={classes.link}>
           <Glyph size={19} stroke={1.7} aria-hidden />
           {label}
           {to === '/sessions' && <SessionCount className={classes.count} />}

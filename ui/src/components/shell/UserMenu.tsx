@@ -1,11 +1,13 @@
 import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme, VisuallyHidden } from '@mantine/core';
 import { IconCheck, IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from 'react-router-dom';
+import { Link, useNavigate } from 'react-router-dom';
+import { logout } from '@/api/account';
 import * as api from '@/api/endpoints';
 import { keys } from '@/api/keys';
 import { useUser } from '@/hooks/queries';
 import { notifyError } from '@/lib/notify';
+import { navFor } from './nav';
 import classes from './Shell.module.css';
 
 const schemes = [
@@ -45,6 +47,14 @@ export function UserMenu({ compact }: { compact?: boolean }) {
           {user.username}
           {user.email ? ` · ${user.email}` : ''}
         </Menu.Label>
+        {navFor(user.role)
+          .filter((item) => item.section === 'account')
+          .map(({ to, label, icon: Glyph }) => (
+            <Menu.Item key={to} component={Link} to={to} leftSection={<Glyph size={17} aria-hidden />}>
+              {label}
+            </Menu.Item>
+          ))}
+        <Menu.Divider />
         <SchemeItems />
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={17} />} onClick={signOut} data-testid="sign-out">
@@ -84,7 +94,7 @@ function useSignOut() {
   const navigate = useNavigate();
   return async () => {
     try {
-      await api.logout();
+      await logout();
     } catch (error) {
       notifyError('Could not sign out', error);
       return;

@@ -1,8 +1,17 @@
 // The one list of places. A new page gets a line here and a route in app/router.tsx.
-import { IconApps, IconDeviceDesktop, IconListDetails, IconServer2, type Icon } from '@tabler/icons-react';
+import {
+  IconApps,
+  IconDeviceDesktop,
+  IconKey,
+  IconListDetails,
+  IconServer2,
+  IconUserCircle,
+  type Icon,
+} from '@tabler/icons-react';
 import type { Role } from '@/api/types';
 
-export type NavSection = 'workspace' | 'administration';
+/** `account` is in the user's menu and not in the navigation. */
+export type NavSection = 'workspace' | 'operation' | 'administration' | 'account';
 
 export interface NavItem {
   to: string;
@@ -11,21 +20,33 @@ export interface NavItem {
   section: NavSection;
   /** Who sees it; everybody when absent. */
   roles?: Role[];
+  /** Other words that the command palette finds it by. */
+  keywords?: string[];
 }
 
 export const sectionLabel: Record<NavSection, string> = {
   workspace: 'Workspace',
+  operation: 'Operation',
   administration: 'Administration',
+  account: 'Account',
 };
+
+/** Sections below /admin, which phones show behind one tab. */
+export const isAdminSection = (section: NavSection) => section === 'operation' || section === 'administration';
 
 const OPERATORS: Role[] = ['operator', 'admin'];
 
 const items: NavItem[] = [
   { to: '/', label: 'Applications', icon: IconApps, section: 'workspace' },
   { to: '/sessions', label: 'My sessions', icon: IconDeviceDesktop, section: 'workspace' },
-  { to: '/admin/agents', label: 'Agents', icon: IconServer2, section: 'administration', roles: OPERATORS },
-  { to: '/admin/commands', label: 'Commands', icon: IconListDetails, section: 'administration', roles: OPERATORS },
+  { to: '/admin/agents', label: 'Agents', icon: IconServer2, section: 'operation', roles: OPERATORS, keywords: ['machines', 'enrol', 'drain'] },
+  { to: '/admin/commands', label: 'Commands', icon: IconListDetails, section: 'operation', roles: OPERATORS, keywords: ['queue'] },
+  { to: '/account', label: 'My account', icon: IconUserCircle, section: 'account', keywords: ['profile', 'password', 'two-step', 'totp', 'browsers', 'logins'] },
+  { to: '/account/api-keys', label: 'API keys', icon: IconKey, section: 'account', keywords: ['tokens', 'programs', 'scopes'] },
 ];
+
+/** Whether the link is the current place only where the path is the same. */
+export const isExact = (to: string) => to === '/' || to === '/admin' || to === '/account';
 
 export function navFor(role: Role): NavItem[] {
   return items.filter((item) => !item.roles || item.roles.includes(role));

@@ -5,9 +5,11 @@ import { MemoryRouter, Route, Routes } from 'react-router-dom';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '@/api/http';
 import { LoginPage } from './LoginPage';
-import { loginErrorText } from './loginError';
+import { loginErrorText, otpErrorText, returnErrorText } from './loginError';
 
 const fetchMock = vi.fn<typeof fetch>();
+/** What the server answers, by path; nobody is signed in. */
+let answers: Record<string, () => Response>;
 
 function json(status: number, body: unknown) {
   return new Response(JSON.stringify(body), {
@@ -17,6 +19,11 @@ function json(status: number, body: unknown) {
 }
 
 beforeEach(() => {
+  answers = {
+    '/api/v1/auth/me': () => json(401, { code: 'unauthorized', detail: '' }),
+    '/api/v1/auth/methods': () => json(200, { password: true, oidc: null, setup: false }),
+  };
+  fetchMock.mockImplementation(async (url) => answers[String(url).split('?')[0] ?? '']?.() ?? json(404, { code: 'not_found', detail: '' }));
   vi.stubGlobal('fetch', fetchMock);
   vi.stubGlobal('matchMedia', (query: string) => ({ matches: false, media: query, addEventListener() {}, removeEventListener() {}, addListener() {}, removeListener() {} }));
 });
@@ -27,7 +34,6 @@ afterEach(() => {
 });
 
 async function show(path: string) {
-  fetchMock.mockResolvedValueOnce(json(401, { code: 'unauthorized', detail: '' }));
   await act(async () => {
     render(
       <MantineProvider env="test">
@@ -35,6 +41,7 @@ async function show(path: string) {
           <MemoryRouter initialEntries={[path]} future={{ v7_startTransition: true, v7_relativeSplatPath: true }}>
             <Routes>
               <Route path="/login" element={<LoginPage />} />
+              <Route path="/setup" element={<p>set up first</p>} />
               <Route path="*" element={<p>inside</p>} />
             </Routes>
           </MemoryRouter>
@@ -42,7 +49,15 @@ async function show(path: string) {
       </MantineProvider>,
     );
   });
+  await waitFor(() => expect(screen.queryByTestId('login-username') ?? screen.queryByText('set up first')).toBeTruthy());
 }
+
+const whenLogin = (status: number, body: unknown) => {
+  answers['/api/v1/auth/login'] = () => json(status, body);
+};
+
+/** The bodies of all attempts to sign in. */
+const attempts = () => fetchMock.mock.calls.filter(([url]) => String(url).endsWith('/auth/login')).map(([, init]) => init?.body);
 
 function signIn(username: string, password: string) {
   fireEvent.change(screen.getByTestId('login-username'), { target: { value: username } });
@@ -53,16 +68,16 @@ function signIn(username: string, password: string) {
 describe('LoginPage', () => {
   it('signs in and goes where one wanted to go', async () => {
     await show('/login?next=/sessions/a');
-    fetchMock.mockResolvedValueOnce(json(200, { token: 'secret', refreshToken: 'r', user: { username: 'ada', role: 'user' } }));
+    whenLogin(200, { token: 'secret', refreshToken: 'r', user: { username: 'ada', role: 'user' } });
     signIn(' ada ', 'correct horse');
     await waitFor(() => expect(screen.getByText('inside')).toBeTruthy());
-    expect(fetchMock.mock.calls[1]?.[1]?.body).toBe('{"username":"ada","password":"correct horse"}');
+    expect(attempts()).toEqual(['{"username":"ada","password":"correct horse"}']);
     expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain('secret');
   });
 
   it('says clearly that the password is wrong', async () => {
     await show('/login');
-    fetchMock.mockResolvedValueOnce(json(401, { code: 'invalid_credentials', detail: 'x' }));
+    whenLogin(401, { code: 'invalid_credentials', detail: 'x' });
     signIn('ada', 'wrong');
     await waitFor(() => expect(screen.getByTestId('login-error').textContent).toContain('password is wrong'));
   });
@@ -71,13 +86,66 @@ describe('LoginPage', () => {
     await show('/login');
     signIn('', '');
     expect(screen.getByText('Enter your user name')).toBeTruthy();
-    expect(fetchMock).toHaveBeenCalledTimes(1);
+    expect(attempts()).toEqual([]);
   });
 
   it('tells that Caps Lock is on', async () => {
     await show('/login');
     fireEvent.keyDown(screen.getByTestId('login-password'), { key: 'A', modifierCapsLock: true });
     expect(screen.getByText(/Caps Lock is on/)).toBeTruthy();
+  });
+
+  it('asks for the code where there is a second step, and sends it once it is whole', async () => {
+    await show('/login');
+    whenLogin(401, { code: 'mfa_required', detail: 'x' });
+    signIn('ada', 'correct horse');
+    const code = await screen.findByTestId('login-otp');
+    whenLogin(401, { code: 'mfa_invalid', detail: 'x' });
+    fireEvent.change(code, { target: { value: '12345' } });
+    expect(attempts()).toHaveLength(1);
+    fireEvent.change(code, { target: { value: '123 456' } });
+    await waitFor(() => expect(screen.getByTestId('login-error').textContent).toContain('not valid'));
+    expect(attempts()[1]).toBe('{"username":"ada","password":"correct horse","otp":"123456"}');
+
+    whenLogin(200, { user: { username: 'ada', role: 'user' } });
+    fireEvent.click(screen.getByTestId('login-backup'));
+    fireEvent.change(screen.getByTestId('login-otp'), { target: { value: 'abcd-efgh' } });
+    fireEvent.click(screen.getByTestId('login-otp-submit'));
+    await waitFor(() => expect(screen.getByText('inside')).toBeTruthy());
+    expect(attempts()[2]).toContain('"otp":"abcd-efgh"');
+  });
+
+  it('offers the identity provider, and comes back to where one wanted to go', async () => {
+    answers['/api/v1/auth/methods'] = () => json(200, { password: true, oidc: { name: 'Campus', url: '/api/v1/auth/oidc/login' }, setup: false });
+    await show('/login?next=/sessions/a&error=oidc_failed');
+    const link = screen.getByTestId('login-oidc');
+    expect(link.textContent).toBe('Sign in with Campus');
+    expect(link.getAttribute('href')).toBe('/api/v1/auth/oidc/login?next=%2Fsessions%2Fa');
+    expect(screen.getByTestId('return-error').textContent).toContain('identity provider');
+  });
+
+  it('leads to the set-up of a server without administrators', async () => {
+    answers['/api/v1/auth/methods'] = () => json(200, { password: true, oidc: null, setup: true });
+    await show('/login');
+    expect(screen.getByText('set up first')).toBeTruthy();
+  });
+
+  it('has passwords also where the server does not tell its methods', async () => {
+    answers['/api/v1/auth/methods'] = () => json(404, { code: 'not_found', detail: '' });
+    await show('/login');
+    expect(screen.getByTestId('login-password')).toBeTruthy();
+  });
+});
+
+describe('what went wrong', () => {
+  it('is no wrong password when it is the code', () => {
+    expect(otpErrorText(new ApiError(401, 'mfa_invalid', 'x'))).toContain('code');
+    expect(otpErrorText(new ApiError(429, 'rate_limited', 'x', {}, 12))).toContain('12 seconds');
+  });
+
+  it('never shows what somebody else put into the address', () => {
+    expect(returnErrorText('<b>call 0123</b>')).not.toContain('0123');
+    expect(returnErrorText('oidc_new_thing')).toContain('oidc_new_thing');
   });
 });
 

@@ -5,11 +5,37 @@ export function loginErrorText(error: unknown): string {
   if (error instanceof ApiError) {
     if (error.code === 'mfa_required') return error.message;
     if (error.status === 401) return 'The user name or the password is wrong.';
-    if (error.status === 429) {
-      return error.retryAfter
-        ? `Too many attempts. Try again in ${error.retryAfter} seconds.`
-        : 'Too many attempts. Wait a moment and try again.';
-    }
+    if (error.status === 429) return tooMany(error);
   }
   return errorText(error);
+}
+
+/** The same for the second step. */
+export function otpErrorText(error: unknown): string {
+  if (error instanceof ApiError) {
+    if (error.code === 'mfa_invalid') return 'This code is not valid. Codes change every 30 seconds; take the present one.';
+    if (error.status === 401) return 'Your password is not valid any more. Sign in from the beginning.';
+    if (error.status === 429) return tooMany(error);
+  }
+  return errorText(error);
+}
+
+function tooMany(error: ApiError): string {
+  return error.retryAfter ? `Too many attempts. Try again in ${error.retryAfter} seconds.` : 'Too many attempts. Wait a moment and try again.';
+}
+
+const RETURNED: Record<string, string> = {
+  access_denied: 'The sign-in was cancelled, or you are not allowed to use StreamSpace.',
+  oidc_denied: 'The sign-in was cancelled, or you are not allowed to use StreamSpace.',
+  oidc_state: 'The sign-in took too long or was begun in another window. Please try again.',
+  oidc_unavailable: 'The identity provider cannot be reached just now. Try again in a moment.',
+  oidc_failed: 'The identity provider’s answer could not be accepted. Please try again; if it stays, tell your administrator.',
+  disabled: 'This account is deactivated. Your administrator can tell you why.',
+  account_disabled: 'This account is deactivated. Your administrator can tell you why.',
+  account_exists: 'There is already a local account of this name. Ask your administrator to connect the two.',
+};
+
+/** Why the way back from the identity provider failed (`?error=` of the page's address). */
+export function returnErrorText(code: string): string {
+  return RETURNED[code] ?? `The sign-in did not succeed (${/^[\w.-]{1,60}$/.test(code) ? code : 'unknown reason'}). Please try again.`;
 }
