@@ -13,7 +13,8 @@ import time
 
 DRIVER = os.environ.get("SANDBOX_DRIVER", "")
 STAND_IN = os.environ.get("SANDBOX_STAND_IN", "")
-CALL_LIMIT = 30.0
+PATIENCE = float(os.environ.get("SANDBOX_PATIENCE", "1"))  # how much slower than usual this machine is
+CALL_LIMIT = 30.0 * PATIENCE
 
 
 class CallFailed(Exception):
@@ -26,7 +27,7 @@ class CallFailed(Exception):
 
 def wait_until(condition, limit=10.0, step=0.02):
     """Looks until condition() is true, and returns what it gave; None at the limit."""
-    end = time.monotonic() + limit
+    end = time.monotonic() + limit * PATIENCE
     while True:
         value = condition()
         if value:
@@ -44,11 +45,11 @@ def read(path):
 class Agent:
     """One agent: a state directory that outlives its processes, and at most one process."""
 
-    def __init__(self, user=None, prefix=(), outer=(), program=STAND_IN, label="t"):
-        """`prefix` is put before the driver, `outer` before all, while still root."""
+    def __init__(self, user=None, outer=(), program=STAND_IN, label="t", become=True):
+        """`outer` is put before all, while still root; unless `become`, it also changes to the user."""
         self.id = "%s-%s" % (label, secrets.token_hex(4))
         self.user = user
-        self.prefix = list(prefix)
+        self.become = become
         self.outer = list(outer)
         self.program = program
         self.root = tempfile.mkdtemp(prefix="streamspace-sandbox-")
@@ -71,8 +72,8 @@ class Agent:
         return target
 
     def spawn(self):
-        command = self.prefix + [self.driver, self.state, self.id, self.program, self.ids]
-        if self.user is not None:
+        command = [self.driver, self.state, self.id, self.program, self.ids]
+        if self.user is not None and self.become:
             command = ["setpriv", "--reuid", str(self.user), "--regid", str(self.user), "--clear-groups"] + command
         command = self.outer + command
         self.log = open(os.path.join(self.root, "agent.log"), "a")
@@ -91,6 +92,10 @@ class Agent:
     def log_text(self):
         return read(os.path.join(self.root, "agent.log"))
 
+    def warnings(self, words=""):
+        """What was said at start (of every process of this agent) about things that this machine does not grant."""
+        return [line for line in self.log_text().splitlines() if "warn" in line.lower() and words in line]
+
     def read(self, process):
         for line in process.stdout:
             message = json.loads(line)
@@ -103,7 +108,7 @@ class Agent:
 
     def event(self, matches, limit=10.0):
         with self.changed:
-            self.changed.wait_for(lambda: any(matches(e) for e in self.events), limit)
+            self.changed.wait_for(lambda: any(matches(e) for e in self.events), limit * PATIENCE)
             return next((e for e in self.events if matches(e)), None)
 
     def begin(self, op, **arguments):
@@ -127,13 +132,13 @@ class Agent:
 
     @staticmethod
     def start_arguments(session, command, **more):
-        return {"session": session, "command": command, "token": secrets.token_hex(32), **more}
+        return {"session": session, "command": command, "token": secrets.token_hex(32), "ms": int(10000 * PATIENCE), **more}
 
     def start(self, session, command, **more):
         return self.call("start", **self.start_arguments(session, command, **more))
 
     def stop(self, session, **more):
-        return self.call("stop", session=session, **more)
+        return self.call("stop", session=session, **{"ms": int(10000 * PATIENCE), **more})
 
     def python(self, session, script, **more):
         """Starts a session that runs a Python script."""

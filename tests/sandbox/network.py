@@ -54,7 +54,7 @@ class World:
         self.server = self.hold()
         self.resolv = os.path.join(directory, "resolv.conf")
         with open(self.resolv, "w") as file:
-            file.write("# made by a test\nnameserver 127.0.0.53\noptions timeout:2 attempts:1\n")
+            file.write("# made by a test\nnameserver 127.0.0.53\noptions timeout:2 attempts:3\n")
         for line in (
                 "link set lo up", "link add h0 type veth peer name s0 netns %d" % self.server.pid,
                 "link add d0 type veth peer name d1", "link set h0 up", "link set d0 up", "link set d1 up",

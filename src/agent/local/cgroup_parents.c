@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 
 #define PROC_FILE_MAX (4 * 1024 * 1024)
 
@@ -86,9 +85,13 @@ static bool enable(const char *dir, const char *controller) {
     return write_file(dir, "cgroup.subtree_control", text) == 0;
 }
 
-/* A group with processes of its own cannot have controllers for its children ("no internal processes"): ours
- * go one level down. */
+/* A group with processes of its own cannot have controllers for its children ("no internal processes"): all
+ * of them, ours among them, go one level down. The top of the whole hierarchy is under no such rule and is
+ * left alone; the top that a container sees is an ordinary group. */
 static void empty_base(const struct search *search, const char *base) {
+    _cleanup_free_ char *type = str_format("%s/cgroup.type", base); /* the top has none (cgroups(7)) */
+    if (access(type, F_OK) < 0)
+        return;
     _cleanup_free_ char *leaf = str_format("%s/streamspace-agent-%s", base, search->agent_id);
     if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
         return;
@@ -102,24 +105,15 @@ static void empty_base(const struct search *search, const char *base) {
         write_file(leaf, "cgroup.procs", pids.items[i]);
 }
 
-/* systemd marks the groups that it gives away. */
-static bool is_delegated(const char *dir) {
-    char value[8] = "";
-    if (getxattr(dir, "user.delegate", value, sizeof value - 1) > 0 && value[0] == '1')
-        return true;
-    return getxattr(dir, "trusted.delegate", value, sizeof value - 1) > 0 && value[0] == '1';
-}
-
-/* The places to try, best first: our own group where it was given to us; for root the top; for others the
- * highest group above us that is theirs. */
+/* The places to try, best first. For root the top of what is mounted, so that the groups do not depend on the
+ * service that the agent was started as (a service manager cannot start it again in a group whose children
+ * have controllers). For others the highest group above us that is theirs, as a service manager for users
+ * gives it to them. */
 static void list_bases(const struct cgroup_mount *mount, struct strv *bases) {
-    bool root = geteuid() == 0;
-    if (mount->v2 && !str_eq(mount->own, mount->point) && is_delegated(mount->own))
-        strv_add(bases, mount->own);
-    if (root)
+    if (geteuid() == 0) {
         strv_add(bases, mount->point);
-    if (root)
         return;
+    }
     _cleanup_free_ char *dir = str_dup(mount->own);
     _cleanup_strv_ struct strv upward = {0};
     while (strlen(dir) >= strlen(mount->point)) {
@@ -177,7 +171,7 @@ static void try_mount(struct search *search, const struct cgroup_mount *mount, s
             continue;
         if (mount->v2) {
             take(parents, CGROUP_UNIFIED, parent, true);
-            if (take_controllers(parents, base, parent, true) && !str_eq(base, mount->point))
+            if (take_controllers(parents, base, parent, true) && str_eq(base, mount->own))
                 empty_base(search, base);
             take_controllers(parents, base, parent, false);
         }
@@ -204,6 +198,11 @@ static void warn_missing(const struct cgroup *parents, struct strv *warnings) {
             strv_add(warnings, needs[i].text);
     if (!parents->dirs[CGROUP_FREEZER] && !parents->dirs[CGROUP_UNIFIED])
         strv_add(warnings, "sessions cannot be frozen: no control group that this process may use");
+    /* Who logged in is in a group of the system's, and cannot move processes from there to his own. */
+    if (geteuid() != 0 && !parents->dirs[CGROUP_UNIFIED] && path_exists("/run/systemd/system"))
+        strv_add(warnings,
+                 "the service manager of this user has a control group for what it starts: start this "
+                 "program by `systemd-run --user --scope`, or as a user's service");
 }
 
 void cgroup_open_parents(struct cgroup *parents, const char *agent_id, struct strv *warnings) {

@@ -108,6 +108,11 @@ int runtime_local_check(struct strv *warnings) {
         if (!program_find(wanted[i].program, &path))
             strv_add(warnings, wanted[i].warning);
     }
+    _cleanup_free_ char *pasta = NULL;
+    program_find("pasta", &pasta);
+    const char *obstacle = pasta_obstacle(pasta);
+    if (obstacle)
+        strv_addf(warnings, "%s: sessions of templates with `network: outbound` are refused", obstacle);
     if (geteuid() != 0)
         strv_add(warnings,
                  "not started as root: all sessions have this user's own id on the host, whoever they "
