@@ -3,13 +3,15 @@
 #include "api/assets.h"
 #include "api/call.h"
 #include "api/logs.h"
+#include "api/refusals.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 #include <strings.h>
 
-#define HASHERS 2              /* passwords that are hashed at once: 20–90 ms and up to 64 MiB each */
+#define HASHERS 2 /* passwords that are hashed at once: 20–90 ms and up to 64 MiB each */
+#define EXPORTERS 2
 #define ADDRESS_BURST_FACTOR 5 /* an address may belong to many people */
 #define ANONYMOUS_BODY_MAX (16 * 1024)
 
@@ -33,7 +35,9 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
         rate_limit_create(burst * ADDRESS_BURST_FACTOR, refill_ms / ADDRESS_BURST_FACTOR + 1);
     api->traffic = traffic_create(route_table, route_count, extra);
     api->started_wall_ms = clock_wall_ms();
-    if (workers_create(&api->workers, HASHERS, err) < 0 || log_streams_create(&api->log_streams, err) < 0) {
+    if (workers_create(&api->workers, HASHERS, err) < 0 ||
+        workers_create(&api->exporters, EXPORTERS, err) < 0 ||
+        refusals_create(&api->refusals, api->db, err) < 0 || log_streams_create(&api->log_streams, err) < 0) {
         api_destroy(api);
         return -1;
     }
@@ -45,12 +49,15 @@ void api_stop(struct api *api) {
     atomic_store(&api->stopping, true);
     log_streams_stop(api->log_streams);
     workers_stop(api->workers);
+    workers_stop(api->exporters);
 }
 
 void api_destroy(struct api *api) {
     if (!api)
         return;
     workers_destroy(api->workers);
+    workers_destroy(api->exporters);
+    refusals_destroy(api->refusals);
     log_streams_destroy(api->log_streams);
     rate_limit_destroy(api->login_accounts);
     rate_limit_destroy(api->login_addresses);
@@ -223,8 +230,13 @@ static void run_slow(void *arg) {
 static int check_call(struct call *call, const struct err *early, struct err *err) {
     size_t length;
     http_body(call->request, &length);
-    if (check_access(call, err) < 0 || check_ownership(call, err) < 0 ||
-        check_media_type(call, early || length, err) < 0)
+    if (check_access(call, err) < 0)
+        return -1;
+    if (check_ownership(call, err) < 0) {
+        call->not_his = err->kind == ERR_NOT_FOUND;
+        return -1;
+    }
+    if (check_media_type(call, early || length, err) < 0)
         return -1;
     if (early) {
         err_copy(err, early);

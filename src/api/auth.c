@@ -61,6 +61,7 @@ static void attempt_forgive(struct attempt *attempt) {
 /* A refused sign-in. People type passwords into the name's field: only names that exist are written down. */
 static void audit_refusal(struct call *call, const char *username, const struct err *cause) {
     struct user user;
+    call->audited = true;
     bool exists = user_find(call->conn, username, &user, NULL) == 0;
     struct actor actor = {.username = exists ? user.username : "unknown",
                           .address = http_peer(call->request),

@@ -248,3 +248,7 @@ const struct json_field quota_rows[4] = {
      .valid = is_bytes_limit,
      .expect = "a size such as 10Gi"},
 };
+
+const struct json_field settings_rows[1] = {
+    {.name = "*", JSON_REST_AT(struct settings_body, values)},
+};

@@ -1,5 +1,6 @@
 #include "api/call.h"
 
+#include "api/refusals.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -42,6 +43,16 @@ int call_limit(struct call *call, unsigned *ret, struct err *err) {
     return 0;
 }
 
+const char *call_safe_path(const struct call *call) {
+    const char *path = http_path(call->request);
+    if (call->route && strstr(call->route->pattern, "{token}"))
+        return call->route->pattern;
+    /* The page's own links, and what was tried there in vain. */
+    if (str_starts(path, "/api/v1/shares/"))
+        return "/api/v1/shares/{token}";
+    return str_starts(path, "/share/") ? "/share/{token}" : path;
+}
+
 static void log_call(const struct call *call, int status, int64_t microseconds) {
     /* What changes something or fails is worth a line; what merely looks is not, and costs a fifth of its
      * time. */
@@ -54,9 +65,9 @@ static void log_call(const struct call *call, int status, int64_t microseconds) 
     snprintf(code, sizeof code, "%d", status);
     snprintf(took, sizeof took, "%" PRId64 ".%03d", microseconds / 1000, (int)(microseconds % 1000));
     log_write(level, "request", "request", http_request_id(call->request), "method",
-              http_method(call->request), "path", http_path(call->request), "status", code, "ms", took,
-              "peer", http_peer(call->request), "user", call->known ? call->login.user.username : NULL,
-              "agent", *call->agent_id ? call->agent_id : NULL, (char *)0);
+              http_method(call->request), "path", call_safe_path(call), "status", code, "ms", took, "peer",
+              http_peer(call->request), "user", call->known ? call->login.user.username : NULL, "agent",
+              *call->agent_id ? call->agent_id : NULL, (char *)0);
 }
 
 void call_headers(struct call *call) {
@@ -138,11 +149,11 @@ static const char *public_detail(const struct call *call, const struct err *err)
     if (!own_fault && !vague)
         return err->message;
     if (own_fault)
-        log_error("a request failed", "request", http_request_id(call->request), "path",
-                  http_path(call->request), "error", err->message);
+        log_error("a request failed", "request", http_request_id(call->request), "path", call_safe_path(call),
+                  "error", err->message);
     else
         log_warn("a request could not be served", "request", http_request_id(call->request), "path",
-                 http_path(call->request), "error", err->message);
+                 call_safe_path(call), "error", err->message);
     return own_fault ? "an internal error; the server's log has it under this requestId"
                      : "the server cannot serve this just now; try again in a moment";
 }
@@ -184,6 +195,47 @@ static int problem_status(const struct err *err) {
     return err->kind == ERR_NONE ? 500 : err_http_status(err->kind);
 }
 
+/* "createAgentToken" → "agent_token.create", "login" → "auth.login". */
+static void action_of(const struct route *route, char *action, size_t size) {
+    const char *noun = route->id + strspn(route->id, "abcdefghijklmnopqrstuvwxyz");
+    struct strbuf text = {.data = action, .capacity = size, .max = size - 1, .fixed = true};
+    if (!*noun) {
+        strbuf_printf(&text, "auth.%s", route->id);
+        return;
+    }
+    for (const char *c = noun; *c; c++) {
+        bool upper = *c >= 'A' && *c <= 'Z';
+        if (upper && c != noun)
+            strbuf_putc(&text, '_');
+        strbuf_putc(&text, upper ? (char)(*c + 32) : *c);
+    }
+    strbuf_printf(&text, ".%.*s", (int)(noun - route->id), route->id);
+}
+
+/* Whoever was turned away is written down: 401, 403, 429, and 404 for what is another's. So is what failed by
+ * our own fault while it would have changed something. */
+static void note_refusal(const struct call *call, const struct err *err, int status) {
+    bool refused = status == 401 || status == 403 || status == 429 || (status == 404 && call->not_his);
+    bool failed = status >= 500 && call->route && !str_eq(call->route->method, "GET");
+    bool probe = status == 401 && call->route && call->route->flags & ROUTE_PROBE &&
+                 err_is(err, err_kind_code(ERR_UNAUTHENTICATED));
+    if (!call->route || call->audited || probe || (!refused && !failed))
+        return;
+    char action[AUDIT_ACTION_MAX], agent[AGENT_ID_MAX + 8], detail[192];
+    struct actor actor = call->actor;
+    if (!call->known) {
+        snprintf(agent, sizeof agent, "agent:%s", call->agent_id);
+        actor = (struct actor){.username = *call->agent_id ? agent : "anonymous",
+                               .address = http_peer(call->request),
+                               .request_id = http_request_id(call->request)};
+    }
+    action_of(call->route, action, sizeof action);
+    bool has_target = strchr(call->route->pattern, '{') && !strstr(call->route->pattern, "{token}");
+    snprintf(detail, sizeof detail, "%d %s", status, err->code);
+    refusals_note(call->api->refusals, &actor, action, has_target ? call_param(call, 0) : NULL,
+                  refused ? AUDIT_REFUSED : AUDIT_FAILED, detail);
+}
+
 void call_problem_with(struct call *call, const struct err *err,
                        void (*more)(struct json_writer *w, const void *arg), const void *arg) {
     struct strbuf text = STRBUF_MAX(ANSWER_MAX);
@@ -202,6 +254,7 @@ void call_problem_with(struct call *call, const struct err *err,
         http_add_header(call->request, "Retry-After", seconds);
     }
     http_add_header(call->request, "Cache-Control", "no-store");
+    note_refusal(call, err, status);
     call_account(call, status);
     http_reply(call->request, status, "application/problem+json", text.data, text.length);
     strbuf_finish(&text);

@@ -25,6 +25,7 @@
 #define LIST_LIMIT_MAX 200
 
 struct log_streams;
+struct refusals;
 
 struct api {
     struct db *db;
@@ -35,6 +36,8 @@ struct api {
     char *public_url, *version, *bootstrap_key, *ready_agent;
     bool secure; /* the page is reached through https: cookies are Secure and bear the __Host- prefix */
     struct workers *workers;
+    struct workers *exporters; /* of what is too long for one answer */
+    struct refusals *refusals;
     struct rate_limit *login_accounts, *login_addresses;
     struct traffic *traffic;
     struct log_streams *log_streams;
@@ -52,6 +55,8 @@ struct call {
     bool known;           /* somebody is signed in: login and actor are filled */
     bool by_cookie;
     bool has_headers; /* call_headers() was called */
+    bool not_his;     /* what the path names is another's: the 404 is a refusal */
+    bool audited;     /* whoever refused has written to the audit log himself */
     struct login login;
     struct actor actor;
     struct session session;          /* for ROUTE_SESSION */
@@ -70,6 +75,9 @@ static inline const char *call_param(const struct call *call, size_t index) {
 int call_conn(struct call *call, struct err *err);
 /* Gives it back early: before waiting for something. */
 void call_release_conn(struct call *call);
+
+/* The path as it may be logged: without tokens. */
+const char *call_safe_path(const struct call *call);
 
 /* ?limit=: 0 when it is not given. ERR_INVALID outside 1 … LIST_LIMIT_MAX. */
 int call_limit(struct call *call, unsigned *ret, struct err *err);

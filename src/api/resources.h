@@ -66,6 +66,10 @@ struct quota_body {
 };
 extern const struct json_field group_rows[3], group_patch_rows[2], member_rows[2], member_patch_rows[1],
     quota_rows[4];
+struct settings_body {
+    json_t *values;
+};
+extern const struct json_field settings_rows[1];
 extern const struct json_field login_rows[3], refresh_rows[1], change_password_rows[2], session_rows[8],
     ticket_rows[1], agent_token_rows[1], register_rows[6], user_rows[5];
 
@@ -125,6 +129,12 @@ void agent_stream_get(struct call *call);
 /* commands.c */
 void command_list_get(struct call *call);
 void command_get_one(struct call *call);
+/* audit.c */
+void audit_list_get(struct call *call);
+void audit_export_get(struct call *call);
+/* settings.c */
+void settings_get(struct call *call);
+void settings_patch(struct call *call);
 /* events.c */
 void events_get(struct call *call);
 

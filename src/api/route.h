@@ -36,6 +36,7 @@ enum {
     ROUTE_SLOW = 1 << 0,          /* the handler runs on a worker thread (argon2) */
     ROUTE_BODY_OPTIONAL = 1 << 1, /* no body at all is as good as {} */
     ROUTE_LOG_QUIETLY = 1 << 2,   /* asked for every few seconds by machines: logged as debug */
+    ROUTE_PROBE = 1 << 7,         /* asking without credentials is no attempt at anything */
 };
 
 #define ROUTE_PARAMS_MAX 2

@@ -25,7 +25,7 @@ const struct route route_table[] = {
     {"refresh", "POST", V1 "/auth/refresh", ROUTE_ANYONE, .handler = auth_refresh,
      ROUTE_BODY(refresh_rows, struct refresh_body), .body_max = 16 * 1024},
     {"logout", "POST", V1 "/auth/logout", ROUTE_USER, .handler = auth_logout},
-    {"getMe", "GET", V1 "/auth/me", ROUTE_USER, .handler = auth_me},
+    {"getMe", "GET", V1 "/auth/me", ROUTE_USER, .flags = ROUTE_PROBE, .handler = auth_me},
     {"changePassword", "POST", V1 "/auth/change-password", ROUTE_USER, .handler = auth_change_password,
      .flags = ROUTE_SLOW, ROUTE_BODY(change_password_rows, struct change_password_body),
      .body_max = 16 * 1024},
@@ -97,6 +97,15 @@ const struct route route_table[] = {
     {"listCommands", "GET", V1 "/commands", ROUTE_OPERATOR, .handler = command_list_get,
      .query = QUERY("agent", "session", "status", "limit", "cursor")},
     {"getCommand", "GET", V1 "/commands/{commandId}", ROUTE_OPERATOR, .handler = command_get_one},
+
+    /* --- what happened, and how the server is set --- */
+    {"listAudit", "GET", V1 "/audit", ROUTE_ADMIN, .handler = audit_list_get,
+     .query = QUERY("user", "action", "target", "outcome", "from", "to", "search", "limit", "cursor")},
+    {"exportAudit", "GET", V1 "/audit/export", ROUTE_ADMIN, .handler = audit_export_get,
+     .query = QUERY("format", "user", "action", "target", "outcome", "from", "to", "search")},
+    {"getSettings", "GET", V1 "/settings", ROUTE_ADMIN, .handler = settings_get},
+    {"updateSettings", "PATCH", V1 "/settings", ROUTE_ADMIN, .handler = settings_patch,
+     ROUTE_BODY(settings_rows, struct settings_body), .body_max = 64 * 1024},
 
     /* --- watching --- */
     {"watchEvents", "GET", V1 "/events", ROUTE_USER, .handler = events_get},

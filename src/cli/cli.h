@@ -16,6 +16,8 @@ int cli_agent_admin(int argc, char **argv); /* agent list|show: `agent` without 
 int cli_command(int argc, char **argv);
 int cli_group(int argc, char **argv);
 int cli_quota(int argc, char **argv);
+int cli_settings(int argc, char **argv);
+int cli_audit(int argc, char **argv);
 
 /* A noun as help, completion and the manual page show it. */
 struct cli_noun {

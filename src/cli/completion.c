@@ -14,6 +14,8 @@ const struct cli_noun cli_nouns[] = {
      cli_group},
     {"quota", "show set clear", "what a user or a group may hold at once", cli_quota},
     {"command", "list show", "what agents were told to do", cli_command},
+    {"settings", "list get set reset", "how the server is set", cli_settings},
+    {"audit", "list export", "what was done and refused", cli_audit},
     {"completion", "bash zsh fish", "print a completion script for your shell", cli_completion},
 };
 const size_t cli_noun_count = ARRAY_SIZE(cli_nouns);

@@ -108,6 +108,12 @@ struct http_stream *http_reply_stream(struct http_request *request, int status, 
 bool http_stream_write(struct http_stream *stream, const void *data, size_t length);
 /* Bytes still waiting to be taken by the client. */
 size_t http_stream_pending(struct http_stream *stream);
+/* Waits until at most `pending` bytes wait. 1: so it is; 0: not within limit_ms; -1: the client has gone. For
+ * threads that produce much, and may wait. */
+int http_stream_wait(struct http_stream *stream, size_t pending, int limit_ms);
+/* Instead of http_stream_end(), when the rest cannot be given: the connection is cut, so that nobody takes
+ * what came for the whole. */
+void http_stream_abort(struct http_stream *stream);
 /* No more data: the reply ends when all is sent. The pointer is void afterwards. */
 void http_stream_end(struct http_stream *stream);
 

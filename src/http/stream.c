@@ -3,12 +3,14 @@
 #include "base/cleanup.h"
 
 #include <stdint.h>
+#include <time.h>
 
 #define STREAM_BLOCK (16 * 1024) /* bytes given to libmicrohttpd at once */
 
 /* Two hold a stream: its owner until http_stream_end, the connection until the reply is over. */
 struct http_stream {
     pthread_mutex_t lock;
+    pthread_cond_t drained; /* some was taken, or it is over */
     unsigned references;
     struct http_server *server; /* NULL before the reply has begun and when it is over */
     struct MHD_Connection *connection;
@@ -29,6 +31,7 @@ static void unlock_unref(struct http_stream *stream) {
     pthread_mutex_unlock(&stream->lock);
     if (!last)
         return;
+    pthread_cond_destroy(&stream->drained);
     pthread_mutex_destroy(&stream->lock);
     strbuf_finish(&stream->waiting);
     free(stream);
@@ -69,6 +72,7 @@ static ssize_t stream_read(void *arg, uint64_t position, char *buffer, size_t ma
             stream->taken = 0;
         }
         result = (ssize_t)count;
+        pthread_cond_broadcast(&stream->drained);
     } else if (stream->ended) {
         result = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
@@ -89,6 +93,11 @@ static ssize_t stream_read(void *arg, uint64_t position, char *buffer, size_t ma
 
 static struct http_stream *stream_create(void (*closed)(void *arg), void *arg) {
     struct http_stream *stream = mem_zalloc(sizeof *stream);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&stream->drained, &attributes);
+    pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&stream->lock, NULL);
     stream->references = 2;
     stream->waiting.max = HTTP_STREAM_BUFFER_MAX;
@@ -128,6 +137,7 @@ void stream_finished(struct http_stream *stream) {
     }
     stream->server = NULL;
     atomic_store(&stream->broken, true);
+    pthread_cond_broadcast(&stream->drained);
     pthread_mutex_unlock(&stream->lock);
     if (stream->closed)
         stream->closed(stream->arg);
@@ -193,6 +203,33 @@ size_t http_stream_pending(struct http_stream *stream) {
     size_t pending = stream->broken ? 0 : stream->waiting.length - stream->taken;
     pthread_mutex_unlock(&stream->lock);
     return pending;
+}
+
+int http_stream_wait(struct http_stream *stream, size_t pending, int limit_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += limit_ms / 1000;
+    until.tv_nsec += (limit_ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    int result = 1;
+    pthread_mutex_lock(&stream->lock);
+    while (!stream->broken && stream->waiting.length - stream->taken > pending && result > 0)
+        if (pthread_cond_timedwait(&stream->drained, &stream->lock, &until) != 0)
+            result = 0;
+    if (stream->broken)
+        result = -1;
+    pthread_mutex_unlock(&stream->lock);
+    return result;
+}
+
+void http_stream_abort(struct http_stream *stream) {
+    pthread_mutex_lock(&stream->lock);
+    atomic_store(&stream->broken, true);
+    wake_locked(stream);
+    unlock_unref(stream);
 }
 
 void http_stream_end(struct http_stream *stream) {

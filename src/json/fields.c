@@ -263,6 +263,8 @@ static int take_value(const struct json_field *field, const json_t *value, unsig
         json_decref(*(json_t **)member);
         *(json_t **)member = json_incref((json_t *)(uintptr_t)value);
         return 0;
+    case JSON_FIELD_REST: /* take_rest() */
+        return 0;
     }
     return err_set(err, ERR_INTERNAL, NULL, "field table: row \"%s\" has no type", field->name);
 }
@@ -292,8 +294,22 @@ static int take_field(const struct json_field *field, const json_t *value, unsig
 
 static bool is_known(const char *name, const struct json_field *table, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(table[i].name, name) == 0)
+        if (table[i].type != JSON_FIELD_REST && strcmp(table[i].name, name) == 0)
             return true;
+    return false;
+}
+
+/* Puts a member that no row knows into the table's JSON_FIELD_REST; false when there is none. */
+static bool take_rest(const struct json_field *table, size_t count, void *target, const char *name,
+                      json_t *value) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].type != JSON_FIELD_REST)
+            continue;
+        json_t **rest = (json_t **)(void *)((char *)target + table[i].offset);
+        if (!*rest)
+            *rest = json_object();
+        return json_object_set(*rest, name, value) == 0;
+    }
     return false;
 }
 
@@ -305,7 +321,7 @@ static int take_object(const json_t *object, const struct json_field *table, siz
     json_t *items = (json_t *)(uintptr_t)object;
     for (void *at = json_object_iter(items); at; at = json_object_iter_next(items, at)) {
         const char *name = json_object_iter_key(at);
-        if (is_known(name, table, count))
+        if (is_known(name, table, count) || take_rest(table, count, target, name, json_object_iter_value(at)))
             continue;
         struct place unknown_place = {.outer = place, .name = name};
         if (!(flags & JSON_IGNORE_UNKNOWN))
@@ -313,8 +329,8 @@ static int take_object(const json_t *object, const struct json_field *table, siz
         ++*unknown;
     }
     for (size_t i = 0; i < count; i++)
-        if (take_field(&table[i], json_object_get(object, table[i].name), flags, target, unknown, place,
-                       err) < 0)
+        if (table[i].type != JSON_FIELD_REST && take_field(&table[i], json_object_get(object, table[i].name),
+                                                           flags, target, unknown, place, err) < 0)
             return -1;
     return 0;
 }
@@ -355,6 +371,7 @@ void json_fields_finish(const struct json_field *table, size_t count, void *targ
             json_fields_finish(table[i].table, table[i].table_count, member);
             break;
         case JSON_FIELD_JSON:
+        case JSON_FIELD_REST:
             json_decref(*(json_t **)member);
             *(json_t **)member = NULL;
             break;

@@ -58,6 +58,7 @@ enum json_field_type {
     JSON_FIELD_MAP,        /* struct json_pairs */
     JSON_FIELD_OBJECT,     /* a struct with a table of its own (.table, .table_count) */
     JSON_FIELD_JSON,       /* json_t *: any value; a reference kept until json_fields_finish */
+    JSON_FIELD_REST,       /* json_t *: an object of the members that no other row knows; at most one row */
 };
 
 enum {
@@ -76,6 +77,8 @@ enum {
 #define JSON_STRINGS_AT(type_, member) JSON_AT_(JSON_FIELD_STRINGS, struct strv, type_, member)
 #define JSON_MAP_AT(type_, member) JSON_AT_(JSON_FIELD_MAP, struct json_pairs, type_, member)
 #define JSON_JSON_AT(type_, member) JSON_AT_(JSON_FIELD_JSON, json_t *, type_, member)
+/* Its row has the name "*". */
+#define JSON_REST_AT(type_, member) JSON_AT_(JSON_FIELD_REST, json_t *, type_, member)
 #define JSON_OBJECT_AT(type_, member, rows)                                                                  \
     .type = JSON_FIELD_OBJECT, .offset = offsetof(type_, member), .table = (rows),                           \
     .table_count = sizeof(rows) / sizeof((rows)[0])

@@ -86,10 +86,12 @@ size_t flags_agent_rows(enum role role, struct option_spec *table, size_t max) {
 
 static bool is_known(const char *name) {
     enum setting setting;
+    if (str_eq(name, setting_table[SETTING_CONFIG].name)) /* a file names no other */
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (str_eq(rows[i].spec.name, name))
             return true;
-    return setting_find(name, strlen(name), &setting) && setting != SETTING_CONFIG;
+    return setting_find(name, strlen(name), &setting);
 }
 
 /* For the agent's rows: the settings are pinned one by one, with their source. */

@@ -38,7 +38,7 @@ class CommandLine(unittest.TestCase):
     def test_help_and_version_everywhere(self):
         self.assertRegex(self.good("--version"), r"^streamspace \d+\.\d+\.\d+\n$")
         for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"],
-                      ["group"], ["quota"], ["command"], ["completion"]):
+                      ["group"], ["quota"], ["command"], ["settings"], ["audit"], ["completion"]):
             self.assertIn("usage:", self.good(*words, "--help"))
 
     def test_wrong_usage_is_status_2_and_says_what(self):
@@ -71,6 +71,32 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
         self.assertNotIn(PASSWORD, open(path, encoding="utf-8").read())
+
+    def test_settings(self):
+        self.sign_in()
+        self.assertRegex(self.good("settings", "list"), r"(?m)^history-days +30 +default")
+        self.assertIn("45", self.good("settings", "set", "history-days", "45"))
+        row = json.loads(self.good("settings", "get", "history-days", "--output", "json"))
+        self.assertEqual((row["value"], row["source"]), (45, "database"))
+        result = self.run_cli("settings", "set", "history-days", "0")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("history-days: must be a whole number from 1 to 3650", result.stderr)
+        self.assertEqual(self.run_cli("settings", "get", "no-such").returncode, 1)
+        self.good("settings", "reset", "history-days")
+        self.assertEqual(json.loads(self.good("settings", "get", "history-days", "--output", "json"))["source"], "default")
+
+    def test_audit(self):
+        self.sign_in()
+        self.assertRegex(self.good("audit", "list", "--action", "login.create"), r"admin +login\.create +admin +allowed")
+        self.assertIn("Nothing", self.good("audit", "list", "--user", "nobody-at-all"))
+        self.assertTrue(self.good("audit", "export", "--action", "login").startswith("id,time,user,action,"))
+        path = self.place.path + "/audit.json"
+        self.good("audit", "export", "--format", "json", "--file", path)
+        with open(path, encoding="utf-8") as file:
+            self.assertTrue(json.load(file)["entries"])
+        self.assertEqual(self.run_cli("audit", "export", "--file", path).returncode, 1, "nothing is overwritten")
+        result = self.run_cli("audit", "list", "--outcome", "maybe")
+        self.assertIn("must be allowed, refused or failed", result.stderr)
 
     def test_a_session_from_create_to_stop(self):
         self.sign_in()

@@ -60,6 +60,10 @@ TABLE = {
     "getAgent":         (None,                                           (401, 403, 403, 200, 200)),
     "listCommands":     (None,                                           (401, 403, 403, 200, 200)),
     "getCommand":       (None,                                           (401, 403, 403, 200, 200)),
+    "listAudit":        (None,                                           (401, 403, 403, 403, 200)),
+    "exportAudit":      (None,                                           (401, 403, 403, 403, 200)),
+    "getSettings":      (None,                                           (401, 403, 403, 403, 200)),
+    "updateSettings":   ({"share-links": "anyone"},                      (401, 403, 403, 403, 200)),
     "watchEvents":      (None,                                           (401, 200, 200, 200, 200)),
     "getDashboard":     (None,                                           (401, 403, 403, 200, 200)),
 }

@@ -28,11 +28,19 @@ bool actor_is_operator(const struct actor *actor);
 bool actor_is_admin(const struct actor *actor);
 
 #define AUDIT_ACTION_MAX 64
+#define AUDIT_TARGET_MAX 128
 #define AUDIT_DETAIL_MAX 1024
 
+/* How it ended, as it is kept and shown. "success", "denied" and "failure" are taken for them. */
+#define AUDIT_ALLOWED "allowed"
+#define AUDIT_REFUSED "refused"
+#define AUDIT_FAILED "failed"
+/* The kept word for any of the six; NULL when it is none. */
+const char *audit_outcome(const char *word);
+
 /* Inside the caller's transaction (or alone). `action` is "noun.verb" ("session.create"), `target` the name
- * of what was acted on (NULL: none), `outcome` "success", "denied" or "failure", `detail` a short text or
- * NULL. */
+ * of what was acted on (NULL: none), `detail` a short text or NULL. Longer texts than the maxima above are
+ * cut. */
 int audit_write(struct db_conn *conn, const struct actor *actor, const char *action, const char *target,
                 const char *outcome, const char *detail, struct err *err);
 
@@ -41,7 +49,7 @@ struct audit_row {
     char at[TIME_TEXT_SIZE];
     char username[USERNAME_MAX + 8]; /* "agent:ID" fits */
     char action[AUDIT_ACTION_MAX];
-    char target[128];
+    char target[AUDIT_TARGET_MAX];
     char address[64];
     char outcome[16];
     char request_id[40];
@@ -49,14 +57,22 @@ struct audit_row {
 };
 
 struct audit_filter {
-    const char *username, *action, *target, *outcome; /* NULL: any */
-    const char *since, *until;                        /* RFC 3339, NULL: any */
-    int64_t before_id;                                /* 0: from the newest */
-    unsigned limit;                                   /* 0: 50; at most 200 */
+    const char *username;
+    const char *action; /* "session.create", or a noun alone: all of its verbs */
+    const char *target, *outcome;
+    const char *search;        /* in user, action, target, address and detail, whatever the case */
+    const char *since, *until; /* RFC 3339 as time_format() makes them: since <= time < until */
+    int64_t before_id;         /* 0: from the newest */
+    unsigned limit;            /* 0: 50; at most AUDIT_PAGE_MAX */
 };
+#define AUDIT_PAGE_MAX 500
 
-/* Newest first. *ret is owned (free). */
+/* Newest first; NULL members of the filter match everything. *ret is owned (free). */
 int audit_list(struct db_conn *conn, const struct audit_filter *filter, struct audit_row **ret,
                size_t *ret_count, struct err *err);
+/* How many match, whatever before_id and limit say. */
+int audit_count(struct db_conn *conn, const struct audit_filter *filter, int64_t *ret, struct err *err);
+/* Removes some of the rows from before this time (RFC 3339): called again and again by the reconciler. */
+int audit_prune(struct db_conn *conn, const char *before, struct err *err);
 
 #endif

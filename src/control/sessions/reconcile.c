@@ -141,12 +141,15 @@ static int64_t stop_orphans(struct db_conn *conn, int64_t now, struct err *err) 
 /* --- the tick --- */
 
 static int prune(struct db_conn *conn, struct err *err) {
-    char before[TIME_TEXT_SIZE];
-    int64_t days = 0;
-    if (setting_get(conn, SETTING_HISTORY_DAYS, &days, err) < 0)
+    char before[TIME_TEXT_SIZE], audit_before[TIME_TEXT_SIZE];
+    int64_t days = 0, audit_days = 0;
+    if (setting_get(conn, SETTING_HISTORY_DAYS, &days, err) < 0 ||
+        setting_get(conn, SETTING_AUDIT_DAYS, &audit_days, err) < 0)
         return -1;
     time_format(clock_wall_ms() - days * 86400000, before);
-    if (event_prune(conn, err) < 0 || login_prune(conn, err) < 0 || ticket_prune(conn, err) < 0)
+    time_format(clock_wall_ms() - audit_days * 86400000, audit_before);
+    if (event_prune(conn, err) < 0 || login_prune(conn, err) < 0 || ticket_prune(conn, err) < 0 ||
+        audit_prune(conn, audit_before, err) < 0)
         return -1;
     return reconcile_store_prune(conn, before, err);
 }

@@ -149,6 +149,28 @@ int setting_check(enum setting setting, const char *text, int64_t *ret, struct e
     return 0;
 }
 
+/* "postgres://user:secret@host" and "…?password=secret&…" (or " password=secret"): the secret becomes "***".
+ */
+char *setting_shown(const char *text) {
+    struct strbuf shown = STRBUF_MAX(2 * SETTING_TEXT_MAX);
+    const char *scheme = strstr(text, "://");
+    const char *authority = scheme ? scheme + 3 : NULL;
+    const char *at = authority ? memchr(authority, '@', strcspn(authority, "/?#")) : NULL;
+    const char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+    if (colon) {
+        strbuf_append(&shown, text, (size_t)(colon + 1 - text));
+        strbuf_puts(&shown, "***");
+        text = at;
+    }
+    for (const char *key; (key = strstr(text, "password=")); text += strcspn(text, "& ")) {
+        strbuf_append(&shown, text, (size_t)(key - text) + strlen("password="));
+        strbuf_puts(&shown, "***");
+        text = key + strlen("password=");
+    }
+    strbuf_puts(&shown, text);
+    return strbuf_steal(&shown);
+}
+
 /* --- told at start --- */
 
 int setting_pin(enum setting setting, const char *text, enum setting_source source, struct err *err) {

@@ -48,7 +48,9 @@ enum setting {
     SETTING_ORPHAN_GRACE,   /* seconds between first sight and stop */
     SETTING_SHARE_LINKS,    /* "anyone", "users", "off" */
     /* what is kept */
-    SETTING_HISTORY_DAYS, /* ended sessions and commands stay readable */
+    SETTING_HISTORY_DAYS,       /* ended sessions and commands stay readable */
+    SETTING_AUDIT_DAYS,         /* audit rows stay */
+    SETTING_AUDIT_REFUSED_RATE, /* rows a minute that refused attempts may write */
     SETTINGS
 };
 
@@ -131,7 +133,20 @@ int64_t setting_now(enum setting setting);
 int settings_refresh(struct db_conn *conn, struct err *err);
 #define SETTINGS_CHANNEL "settings"
 
+/* A value as people may see it: passwords inside URLs are masked. Owned by the caller. */
+char *setting_shown(const char *text);
+
 /* --- changing: SETTING_STORED rows --- */
+
+/* Changes several at once, or none, in a transaction of its own with a row in the audit log for each. `text`
+ * NULL: back to the default. Errors as setting_put(). */
+struct setting_change {
+    enum setting setting;
+    const char *text; /* borrowed */
+};
+struct actor;
+int settings_change(struct db_conn *conn, const struct actor *actor, const struct setting_change *changes,
+                    size_t count, struct err *err);
 
 /* Inside the caller's transaction (or alone). NULL: back to the default. Listeners of SETTINGS_CHANNEL are
  * told after the commit. ERR_INVALID for values and rows that cannot be stored; ERR_CONFLICT "setting_pinned"

@@ -66,4 +66,10 @@ const struct setting_row setting_table[SETTINGS] = {
                                      "users, nobody"},
     [SETTING_HISTORY_DAYS] = {"history-days", STORED_INTEGER, "30", 1, 3650, .group = "Retention",
                               .metavar = "DAYS", .help = "ended sessions and commands can be read this long"},
+    [SETTING_AUDIT_DAYS] = {"audit-days", STORED_INTEGER, "365", 1, 36500, .group = "Retention",
+                            .metavar = "DAYS", .help = "entries of the audit log are kept this long"},
+    [SETTING_AUDIT_REFUSED_RATE] = {"audit-refused-rate", STORED_INTEGER, "600", 1, 100000,
+                                    .group = "Retention", .metavar = "N",
+                                    .help = "entries a minute that refused attempts may write; what is more "
+                                            "is counted in one entry"},
 };

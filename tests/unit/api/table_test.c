@@ -121,6 +121,11 @@ static void check_query(const struct route *row, json_t *described) {
 }
 
 static void check_fields(const struct json_field *rows, size_t count, json_t *schema) {
+    if (count == 1 && rows[0].type == JSON_FIELD_REST) { /* its members are not known here */
+        assert_true(json_is_object(json_object_get(schema, "additionalProperties")));
+        assert_null(json_object_get(schema, "properties"));
+        return;
+    }
     json_t *properties = json_object_get(schema, "properties");
     assert_int_equal(json_object_size(properties), count);
     assert_true(json_is_false(json_object_get(schema, "additionalProperties")));

@@ -414,7 +414,7 @@ static void test_audit_lists(void **unused) {
     OK(audit_list(r.c, &(struct audit_filter){.action = "test.a"}, &rows, &count, &err));
     assert_int_equal(count, 2);
     assert_string_equal(rows[0].username, "bob");
-    assert_string_equal(rows[0].outcome, "denied");
+    assert_string_equal(rows[0].outcome, "refused");
     assert_string_equal(rows[1].address, "192.0.2.1");
     assert_string_equal(rows[1].detail, "first");
     free(rows);
