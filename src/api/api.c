@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/users/api_key.h"
 
 #include <strings.h>
 
@@ -122,8 +123,10 @@ static int authenticate(struct call *call, struct err *err) {
         return err_set(err, ERR_UNAUTHENTICATED, NULL, "sign in first");
     if (call_conn(call, err) < 0)
         return -1;
-    int result = token ? login_find_token(call->conn, api->keyring, token, strlen(token), &call->login, err)
-                       : login_find_cookie(call->conn, api->keyring, cookie, &call->login, err);
+    int result = !token ? login_find_cookie(call->conn, api->keyring, cookie, &call->login, err)
+                 : api_key_looks_like(token)
+                     ? api_key_find(call->conn, token, &call->login, err)
+                     : login_find_token(call->conn, api->keyring, token, strlen(token), &call->login, err);
     if (result < 0) {
         if (err->kind == ERR_DENIED) /* deactivated: the credentials are no good any more */
             err->kind = ERR_UNAUTHENTICATED;
@@ -132,6 +135,18 @@ static int authenticate(struct call *call, struct err *err) {
     call->by_cookie = !token;
     become_known(call);
     return 0;
+}
+
+/* An API key may be for a part of what its user may. */
+static int check_scope(const struct call *call, struct err *err) {
+    const struct route *route = call->route;
+    bool write = !str_eq(route->method, "GET");
+    if (!call->login.by_key || scopes_allow(call->login.scopes, route->area, write))
+        return 0;
+    if (route->area == SCOPE_NONE)
+        return err_set(err, ERR_DENIED, "api_key_refused", "API keys may not do this: sign in");
+    return err_set(err, ERR_DENIED, "insufficient_scope", "the API key lacks the scope %s:%s",
+                   scope_area_name(route->area), write ? "write" : "read");
 }
 
 static int check_access(struct call *call, struct err *err) {
@@ -157,7 +172,20 @@ static int check_access(struct call *call, struct err *err) {
         return -1;
     if (call->login.user.role < wanted)
         return err_set(err, ERR_DENIED, NULL, "this needs the role %s", user_role_name(wanted));
-    return csrf_check(call, err);
+    return check_scope(call, err) < 0 ? -1 : csrf_check(call, err);
+}
+
+/* Others learn nothing of who there is. */
+static int find_account(struct call *call, struct err *err) {
+    const char *name = call_param(call, 0);
+    const struct user *self = &call->login.user;
+    if (str_eq(name, "me") || str_eq(name, self->username)) {
+        call->account = *self;
+        return 0;
+    }
+    if (self->role != USER_ROLE_ADMIN)
+        return err_set(err, ERR_NOT_FOUND, "user_not_found", "there is no such user");
+    return user_find(call->conn, name, &call->account, err);
 }
 
 static int check_ownership(struct call *call, struct err *err) {
@@ -166,6 +194,8 @@ static int check_ownership(struct call *call, struct err *err) {
     switch (call->route->ownership) {
     case ROUTE_SESSION:
         return session_get_for(call->conn, &call->actor, call_param(call, 0), &call->session, err);
+    case ROUTE_ACCOUNT:
+        return find_account(call, err);
     case ROUTE_GROUP:
         return group_get_for(call->conn, &call->actor, call_param(call, 0), &call->group, err);
     default:

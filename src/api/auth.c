@@ -14,7 +14,7 @@ static void answer_tokens(struct call *call, const struct login_tokens *tokens, 
     jsonw_put_string(&w, "refreshToken", tokens->refresh);
     jsonw_put_string(&w, "expiresAt", tokens->expires_at);
     jsonw_key(&w, "user");
-    user_write_json(user, &w);
+    user_write_json(call, user, &w);
     jsonw_object_end(&w);
     call_json(call, 200, &w);
 }
@@ -137,7 +137,7 @@ void auth_logout(struct call *call) {
 void auth_me(struct call *call) {
     struct strbuf text = STRBUF_MAX(ANSWER_MAX);
     struct json_writer w = JSON_WRITER(&text);
-    user_write_json(&call->login.user, &w);
+    user_write_json(call, &call->login.user, &w);
     call_json(call, 200, &w);
 }
 

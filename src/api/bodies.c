@@ -41,7 +41,6 @@ static bool is_bytes_limit(const char *text) {
     return bytes_parse(text, &bytes);
 }
 
-static const char *const roles[] = {"user", "operator", "admin", NULL};
 static const char *const member_roles[] = {"member", "manager", NULL};
 static const char *const ticket_modes[] = {"control", NULL};
 static const char *const platforms[] = {"local", "docker", "kubernetes", NULL};
@@ -156,22 +155,6 @@ const struct json_field register_rows[6] = {
     {.name = "capacity", JSON_OBJECT_AT(struct register_body, capacity, capacity_rows)},
     {.name = "labels", JSON_MAP_AT(struct register_body, labels), .max = 64, .item_max = 256},
     {.name = "metadata", JSON_JSON_AT(struct register_body, metadata)},
-};
-
-const struct json_field user_rows[5] = {
-    {.name = "username",
-     JSON_STRING_AT(struct user_body, username),
-     .flags = JSON_REQUIRED,
-     .max = USERNAME_MAX,
-     .valid = id_is_username,
-     .expect = "1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit"},
-    {.name = "password",
-     JSON_STRING_AT(struct user_body, password),
-     .flags = JSON_REQUIRED,
-     .max = USER_PASSWORD_MAX},
-    {.name = "email", JSON_STRING_AT(struct user_body, email), .max = USER_EMAIL_MAX},
-    {.name = "fullName", JSON_STRING_AT(struct user_body, full_name), .max = USER_FULL_NAME_MAX},
-    {.name = "role", JSON_STRING_AT(struct user_body, role), .values = roles},
 };
 
 const struct json_field group_rows[3] = {

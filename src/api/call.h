@@ -61,6 +61,7 @@ struct call {
     struct actor actor;
     struct session session;          /* for ROUTE_SESSION */
     struct group group;              /* for ROUTE_GROUP */
+    struct user account;             /* for ROUTE_ACCOUNT */
     void *body;                      /* the row's body struct, filled */
     char agent_id[AGENT_ID_MAX + 1]; /* for agents: who is calling, for the log */
     unsigned retry_after;            /* seconds, for 429 and 503 */

@@ -70,8 +70,16 @@ struct settings_body {
     json_t *values;
 };
 extern const struct json_field settings_rows[1];
+struct user_patch_body {
+    char *email, *full_name, *role, *password;
+    bool active, has_email, has_full_name, has_active;
+};
+struct api_key_body {
+    char *name, *expires_at;
+    struct strv scopes;
+};
 extern const struct json_field login_rows[3], refresh_rows[1], change_password_rows[2], session_rows[8],
-    ticket_rows[1], agent_token_rows[1], register_rows[6], user_rows[5];
+    ticket_rows[1], agent_token_rows[1], register_rows[6], user_rows[5], user_patch_rows[5], api_key_rows[3];
 
 /* health.c */
 void health_get(struct call *call);
@@ -88,7 +96,8 @@ void auth_logout(struct call *call);
 void auth_me(struct call *call);
 void auth_change_password(struct call *call);
 /* users.c */
-void user_write_json(const struct user *user, struct json_writer *w); /* as the API shows it */
+/* As the API shows it, with the names of the groups; on an error of the database the writer fails. */
+void user_write_json(struct call *call, const struct user *user, struct json_writer *w);
 void user_create_post(struct call *call);
 void user_list_get(struct call *call);
 /* groups.c */
@@ -108,6 +117,13 @@ void user_quota_delete(struct call *call);
 void group_quota_get(struct call *call);
 void group_quota_put(struct call *call);
 void group_quota_delete(struct call *call);
+void user_get_one(struct call *call);
+void user_patch(struct call *call);
+void user_delete_one(struct call *call);
+/* api_keys.c */
+void api_key_list_get(struct call *call);
+void api_key_post(struct call *call);
+void api_key_delete_one(struct call *call);
 /* sessions.c */
 void session_create_post(struct call *call);
 void session_list_get(struct call *call);

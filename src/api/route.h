@@ -8,6 +8,7 @@
 #define SS_API_ROUTE_H
 
 #include "base/err.h"
+#include "control/users/scope.h"
 #include "json/fields.h"
 
 #include <stdbool.h>
@@ -30,6 +31,8 @@ enum route_ownership {
     ROUTE_NOBODYS,
     ROUTE_SESSION, /* {name}: the caller's own session, or any for operators */
     ROUTE_GROUP,   /* {name}: a group that the caller manages, or any for admins */
+    ROUTE_ACCOUNT, /* {username}: the caller himself ("me" or his name), or anybody for administrators;
+                      call->account is that user */
 };
 
 enum {
@@ -50,6 +53,7 @@ struct route {
     enum route_access access;
     enum route_ownership ownership;
     void (*handler)(struct call *call);
+    enum scope_area area; /* what a scope of an API key must name; SCOPE_NONE: no key gets here */
     unsigned flags;
     const struct json_field *body; /* NULL: the request has none */
     size_t body_count, body_size;  /* rows; size of the struct that they fill */

@@ -27,6 +27,14 @@ TABLE = {
     "changePassword":   ({"currentPassword": "x", "newPassword": "y"},   (401, 400, 400, 400, 400)),
     "createUser":       ({"username": "walker", "password": "short"},    (401, 403, 403, 403, 400)),
     "listUsers":        (None,                                           (401, 403, 403, 403, 200)),
+    "getUser":          (None,                                           (401, 200, 404, 404, 200)),
+    "updateUser":       ({"fullName": "Owner"},                          (401, 200, 404, 404, 200)),
+    "updateUser in rank": ({"role": "user"},                             (401, 403, 404, 404, 200)),
+    "deleteUser":       (None,                                           (401, 403, 403, 403, 409)),
+    "listApiKeys":      (None,                                           (401, 200, 200, 200, 200)),
+    "listApiKeys?user=owner": (None,                                     (401, 200, 403, 403, 200)),
+    "createApiKey":     ({"name": "walker"},                             (401, 201, 201, 201, 201)),
+    "deleteApiKey":     (None,                                           (401, 204, 404, 404, 204)),
     "getUserQuota":     (None,                                           (401, 200, 404, 404, 200)),
     "setUserQuota":     ({"maxSessions": 1000},                          (401, 403, 403, 403, 200)),
     "clearUserQuota":   (None,                                           (401, 403, 403, 403, 204)),
@@ -101,6 +109,14 @@ class RoleWalk(ApiTest):
         self.admin.api("POST", "/groups/walkers/members", {"username": "owner", "role": "manager"})
         return "walkers"
 
+    @staticmethod
+    def operation(row):
+        return row.split()[0].split("?")[0]
+
+    def key(self):
+        """The id of a new API key of the owner's."""
+        return str(self.as_user("owner").expect(201, "POST", "/api-keys", {"name": "walked"})["id"])
+
     def ask(self, client, method, path, body):
         """Status and body; of a stream that does not end, the status alone."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
@@ -116,21 +132,24 @@ class RoleWalk(ApiTest):
         return answer.status
 
     def test_every_route_has_a_row(self):
-        self.assertEqual(set(self.routes), {name.split()[0] for name in TABLE})
+        self.assertEqual(set(self.routes), {self.operation(name) for name in TABLE})
 
     def test_every_route_as_everybody(self):
         command = self.admin.expect(200, "GET", f"/commands?session={self.session()}")["commands"][0]["commandId"]
         wrong = []
         for row, (body, expected) in TABLE.items():
-            method, pattern, _ = self.routes[row.split()[0]]
+            method, pattern, _ = self.routes[self.operation(row)]
             for role, status in zip(ROLES, expected):
                 needs_session = "{name}" in pattern and "/sessions/" in pattern
                 needs_group = "{name}" in pattern and "/groups/" in pattern
                 path = (pattern.replace("{name}", self.session() if needs_session else
                                         self.group() if needs_group else "terminal")
                         .replace("{username}", "owner")
+                        .replace("{id}", self.key() if "/api-keys/" in pattern else "0")
                         .replace("{agentId}", "robot-1").replace("{commandId}", command)
                         .replace("{streamId}", "0" * 32))
+                if "?" in row:
+                    path += row[row.index("?"):]
                 client = self.who(role)
                 got = self.ask(client, method, path, body)
                 if got != status:

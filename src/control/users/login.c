@@ -5,6 +5,7 @@
 #include "control/secret.h"
 #include "control/users/keyring.h"
 #include "control/users/login_store.h"
+#include "control/users/user_store.h"
 
 #define TOUCH_MS (3600 * 1000) /* used_at is written this rarely */
 #define END_BATCH 64
@@ -37,8 +38,10 @@ static int create(struct db_conn *conn, struct keyring *keyring, const struct us
     struct actor actor = {.user_id = user->id, .username = user->username, .address = address};
     random_hex(ret->cookie, LOGIN_TOKEN_SIZE - 1);
     secret_hash(ret->cookie, hash);
-    if (login_store_insert(conn, user->id, hash, address, user_agent, &id, err) < 0 ||
+    if (login_store_insert(conn, user->id, "password", hash, address, user_agent, &id, err) < 0 ||
         make_refresh(conn, id, ret, err) < 0 || make_access(keyring, user, id, ret, err) < 0)
+        return -1;
+    if (user_store_signed_in(conn, user->id, err) < 0)
         return -1;
     keyring_csrf(keyring, id, ret->csrf);
     return audit_write(conn, &actor, "login.create", user->username, "success", NULL, err);
@@ -64,7 +67,7 @@ static int admit(struct keyring *keyring, struct login *login, struct err *err) 
 int login_find_cookie(struct db_conn *conn, struct keyring *keyring, const char *cookie, struct login *ret,
                       struct err *err) {
     char hash[KEY_HEX_SIZE], used_at[TIME_TEXT_SIZE] = "";
-    struct login login;
+    struct login login = {0};
     int found = 0;
     if (cookie && id_is_hex(cookie, LOGIN_TOKEN_SIZE - 1)) {
         secret_hash(cookie, hash);
@@ -89,7 +92,7 @@ int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *
     char kid[JWT_KID_MAX + 1];
     uint8_t key[JWT_KEY_SIZE];
     struct jwt_claims claims;
-    struct login login;
+    struct login login = {0};
     if (jwt_key_id(token, length, kid, err) < 0)
         return -1;
     int found = keyring_find(keyring, conn, kid, key, err);
@@ -115,9 +118,15 @@ static int announce_end(struct db_conn *conn, int64_t login_id, struct err *err)
     return event_write(conn, "login", EVENT_INTERNAL, data, err);
 }
 
-static int end_one(struct db_conn *conn, int64_t login_id, struct err *err) {
+int login_end_quietly(struct db_conn *conn, int64_t login_id, struct err *err) {
     int ended = login_store_end(conn, login_id, err);
     return ended > 0 ? announce_end(conn, login_id, err) : ended;
+}
+
+int login_close_streams(struct db_conn *conn, const char *username, struct err *err) {
+    char data[64 + USERNAME_MAX];
+    snprintf(data, sizeof data, "{\"action\":\"removed\",\"user\":\"%s\"}", username);
+    return event_write(conn, "login", EVENT_INTERNAL, data, err);
 }
 
 /* 0 refreshed, 1 the token may not be used (the transaction is committed all the same: a theft ends the
@@ -136,7 +145,7 @@ static int refresh(struct db_conn *conn, struct keyring *keyring, const char *to
     if (used == 2) {
         struct actor actor = {.user_id = alive ? login->user.id : 0,
                               .username = alive ? login->user.username : "?"};
-        if (alive && (end_one(conn, id, err) < 0 ||
+        if (alive && (login_end_quietly(conn, id, err) < 0 ||
                       audit_write(conn, &actor, "login.refresh", actor.username, "denied",
                                   "a refresh token was used twice: the login was ended", err) < 0))
             return -1;
@@ -173,7 +182,7 @@ int login_refresh(struct db_conn *conn, struct keyring *keyring, const char *tok
 int login_end(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err) {
     if (db_begin(conn, err) < 0)
         return -1;
-    int status = end_one(conn, login_id, err);
+    int status = login_end_quietly(conn, login_id, err);
     if (status == 0)
         status = audit_write(conn, actor, "login.end", actor->username, "success", NULL, err);
     return db_end(conn, status, err);

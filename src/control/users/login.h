@@ -12,6 +12,7 @@
 #define SS_CONTROL_LOGIN_H
 
 #include "control/users/jwt.h"
+#include "control/users/scope.h"
 #include "control/users/user.h"
 
 #define LOGIN_ACCESS_SECONDS (15 * 60)
@@ -41,6 +42,8 @@ struct login {
     int64_t id;
     struct user user;
     char csrf[LOGIN_TOKEN_SIZE];
+    bool by_key;      /* signed in with an API key (api_key.h) … */
+    scope_set scopes; /* … that has these scopes */
 };
 
 /* For a user that has proved who he is (user_verify_password …). One transaction with audit "login.create".
@@ -61,8 +64,13 @@ int login_refresh(struct db_conn *conn, struct keyring *keyring, const char *ref
                   struct login_tokens *ret, struct login *ret_login, struct err *err);
 /* Ends one login (already ended: success), with audit and an event "login" so that its streams close. */
 int login_end(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err);
-/* Ends all of a user's logins but `except` (0: none). Inside the caller's transaction or alone. */
+/* The same inside the caller's transaction, without audit: whoever calls tells of the cause. */
+int login_end_quietly(struct db_conn *conn, int64_t login_id, struct err *err);
+/* Ends all of a user's logins but `except` (0: none), those of his API keys excepted. Inside the caller's
+ * transaction or alone. */
 int login_end_all(struct db_conn *conn, int64_t user_id, int64_t except, struct err *err);
+/* All that a user watches closes, on every replica, what his API keys opened included. */
+int login_close_streams(struct db_conn *conn, const char *username, struct err *err);
 /* Constant-time comparison of the X-CSRF-Token header with the login's token. NULL is false. */
 bool login_csrf_matches(const struct login *login, const char *header);
 /* Removes rows of logins that ended or idled out more than a day ago. */

@@ -62,8 +62,8 @@ int signing_key_store_insert(struct db_conn *conn, const char *kid, const uint8_
 
 /* --- logins --- */
 
-int login_store_insert(struct db_conn *conn, int64_t user_id, const char *cookie_hash, const char *address,
-                       const char *user_agent, int64_t *ret_id, struct err *err) {
+int login_store_insert(struct db_conn *conn, int64_t user_id, const char *kind, const char *cookie_hash,
+                       const char *address, const char *user_agent, int64_t *ret_id, struct err *err) {
     char now[TIME_TEXT_SIZE], agent[LOGIN_USER_AGENT_MAX + 1] = "";
     if (db_now(conn, now, err) < 0)
         return -1;
@@ -71,10 +71,11 @@ int login_store_insert(struct db_conn *conn, int64_t user_id, const char *cookie
         strlen(user_agent) <= LOGIN_USER_AGENT_MAX)
         str_copy(agent, sizeof agent, user_agent);
     _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = db_row(conn, &rows, err,
-                        "INSERT INTO logins (user_id, cookie_hash, address, user_agent, created_at, used_at) "
-                        "VALUES ($1, $2, $3, $4, $5, $5) RETURNING id",
-                        "issss", user_id, cookie_hash, address, *agent ? agent : NULL, now);
+    int status =
+        db_row(conn, &rows, err,
+               "INSERT INTO logins (user_id, kind, cookie_hash, address, user_agent, created_at, used_at) "
+               "VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id",
+               "isssss", user_id, kind, cookie_hash, address, *agent ? agent : NULL, now);
     if (status > 0)
         *ret_id = db_int(rows, 0);
     return status < 0 ? -1 : 0;
@@ -85,16 +86,17 @@ int login_store_find(struct db_conn *conn, const char *cookie_hash, int64_t id, 
     char oldest[TIME_TEXT_SIZE];
     time_format(clock_wall_ms() - (int64_t)LOGIN_IDLE_DAYS * 86400000, oldest);
     _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = cookie_hash ? db_row(conn, &rows, err,
-                                      "SELECT " USER_COLUMNS
-                                      ", l.id, l.used_at FROM logins l JOIN users u ON u.id = l.user_id "
-                                      "WHERE l.cookie_hash = $1 AND l.ended_at IS NULL AND l.used_at > $2",
-                                      "ss", cookie_hash, oldest)
-                             : db_row(conn, &rows, err,
-                                      "SELECT " USER_COLUMNS
-                                      ", l.id, l.used_at FROM logins l JOIN users u ON u.id = l.user_id "
-                                      "WHERE l.id = $1 AND l.ended_at IS NULL AND l.used_at > $2",
-                                      "is", id, oldest);
+    int status = cookie_hash
+                     ? db_row(conn, &rows, err,
+                              "SELECT " USER_COLUMNS
+                              ", l.id, l.used_at FROM logins l JOIN users u ON u.id = l.user_id "
+                              "WHERE l.cookie_hash = $1 AND l.ended_at IS NULL AND l.used_at > $2",
+                              "ss", cookie_hash, oldest)
+                     : db_row(conn, &rows, err,
+                              "SELECT " USER_COLUMNS
+                              ", l.id, l.used_at FROM logins l JOIN users u ON u.id = l.user_id "
+                              "WHERE l.id = $1 AND l.ended_at IS NULL AND (l.used_at > $2 OR l.kind = 'key')",
+                              "is", id, oldest);
     if (status <= 0)
         return status;
     user_store_read(rows, 0, ret_user);
@@ -130,7 +132,7 @@ int login_store_end_all(struct db_conn *conn, int64_t user_id, int64_t except, i
     if (db_query(conn, &rows, err,
                  "UPDATE logins SET ended_at = $3 WHERE id IN (SELECT id FROM logins WHERE user_id = $1 AND "
                  "id <> $2 "
-                 "AND ended_at IS NULL ORDER BY id LIMIT $4) RETURNING id",
+                 "AND kind <> 'key' AND ended_at IS NULL ORDER BY id LIMIT $4) RETURNING id",
                  "iisi", user_id, except, now, (int64_t)max) < 0)
         return -1;
     int status;
@@ -145,7 +147,8 @@ int login_prune(struct db_conn *conn, struct err *err) {
     char ended[TIME_TEXT_SIZE], idle[TIME_TEXT_SIZE];
     time_format(clock_wall_ms() - 86400000, ended);
     time_format(clock_wall_ms() - (int64_t)(LOGIN_IDLE_DAYS + 1) * 86400000, idle);
-    return db_exec(conn, NULL, err, "DELETE FROM logins WHERE ended_at < $1 OR used_at < $2", "ss", ended,
+    return db_exec(conn, NULL, err,
+                   "DELETE FROM logins WHERE ended_at < $1 OR (used_at < $2 AND kind <> 'key')", "ss", ended,
                    idle);
 }
 

@@ -49,15 +49,21 @@ static int check_text(const char *text, const char *field, size_t max, struct er
     return 0;
 }
 
+int user_check_about(const char *full_name, const char *email, struct err *err) {
+    if (check_text(full_name, "fullName", USER_FULL_NAME_MAX, err) < 0 ||
+        check_text(email, "email", USER_EMAIL_MAX, err) < 0)
+        return -1;
+    if (!str_empty(email) && !strchr(email, '@'))
+        return err_set_field(err, ERR_INVALID, "invalid_field", "email", "must be an address");
+    return 0;
+}
+
 static int check_new(const struct user_new *fields, struct err *err) {
     if (!fields->username || !id_is_username(fields->username))
         return err_set_field(err, ERR_INVALID, "invalid_field", "username",
                              "must be 1–%d of a-z 0-9 . _ - and begin with a letter or digit", USERNAME_MAX);
-    if (check_text(fields->full_name, "fullName", USER_FULL_NAME_MAX, err) < 0 ||
-        check_text(fields->email, "email", USER_EMAIL_MAX, err) < 0)
+    if (user_check_about(fields->full_name, fields->email, err) < 0)
         return -1;
-    if (!str_empty(fields->email) && !strchr(fields->email, '@'))
-        return err_set_field(err, ERR_INVALID, "invalid_field", "email", "must be an address");
     return fields->password ? user_check_password(fields->password, err) : 0;
 }
 
@@ -121,30 +127,6 @@ int user_set_password(struct db_conn *conn, const struct actor *actor, const cha
     if (status == 0)
         status = audit_write(conn, actor, "user.password", username, "success", NULL, err);
     return db_end(conn, status, err);
-}
-
-static int set_active(struct db_conn *conn, const struct actor *actor, const char *username, bool active,
-                      struct err *err) {
-    struct user user;
-    int64_t admins = 0;
-    if (user_find(conn, username, &user, err) < 0 || user_count_admins(conn, &admins, err) < 0)
-        return -1;
-    if (user.active == active)
-        return 0;
-    if (!active && user.role == USER_ROLE_ADMIN && admins <= 1)
-        return err_set(err, ERR_CONFLICT, "last_admin", "%s is the only administrator", username);
-    if (user_store_set_active(conn, user.id, active, err) < 0 ||
-        (!active && login_end_all(conn, user.id, 0, err) < 0))
-        return -1;
-    return audit_write(conn, actor, active ? "user.activate" : "user.deactivate", username, "success", NULL,
-                       err);
-}
-
-int user_set_active(struct db_conn *conn, const struct actor *actor, const char *username, bool active,
-                    struct err *err) {
-    if (db_begin(conn, err) < 0)
-        return -1;
-    return db_end(conn, set_active(conn, actor, username, active, err), err);
 }
 
 /* 24 characters without those that look alike: 5 bits each, 120 in all. */

@@ -29,9 +29,11 @@ struct user {
     char username[USERNAME_MAX + 1];
     enum user_role role;
     bool active;
+    bool mfa;                               /* a code is asked for when he signs in */
     char full_name[USER_FULL_NAME_MAX + 1]; /* "" when not given */
     char email[USER_EMAIL_MAX + 1];         /* "" when not given */
-    char created_at[TIME_TEXT_SIZE];
+    char created_at[TIME_TEXT_SIZE], updated_at[TIME_TEXT_SIZE];
+    char last_login_at[TIME_TEXT_SIZE]; /* "" when never */
 };
 
 struct user_new {
@@ -52,6 +54,9 @@ int user_count_admins(struct db_conn *conn, int64_t *ret, struct err *err); /* a
 /* True when the text can be a password: length and UTF-8; else ERR_INVALID for field "password". */
 int user_check_password(const char *password, struct err *err);
 
+/* Full name and e-mail address (each may be NULL or ""): ERR_INVALID naming the field. */
+int user_check_about(const char *full_name, const char *email, struct err *err);
+
 /* Takes 20–90 ms and as long for unknown users as for known ones: call it off the request threads, two at a
  * time. Fills *ret on success. ERR_UNAUTHENTICATED "bad_credentials" for unknown users and wrong passwords
  * alike; ERR_DENIED "user_disabled" when the password is right but the account is not active. Nothing is
@@ -62,9 +67,27 @@ int user_verify_password(struct db_conn *conn, const char *username, const char 
  * above. */
 int user_set_password(struct db_conn *conn, const struct actor *actor, const char *username,
                       const char *password, struct err *err);
-/* Activates or deactivates; deactivating ends all logins and API keys at once. ERR_CONFLICT "last_admin". */
+/* Activates or deactivates; deactivating ends all logins, and API keys do nothing while it lasts.
+ * ERR_CONFLICT "last_admin". */
 int user_set_active(struct db_conn *conn, const struct actor *actor, const char *username, bool active,
                     struct err *err);
+
+/* What an administrator, or the user himself, changes. */
+struct user_change {
+    const char *email, *full_name; /* with has_…; NULL or "": taken away */
+    bool has_email, has_full_name;
+    enum user_role role; /* USER_ROLE_NONE: stays */
+    bool has_active, active;
+    const char *password; /* NULL: stays */
+};
+/* One transaction with audit, a row for each kind of change. A new role, a new password and deactivation end
+ * the user's logins and close his streams. Slow when a password is given (as user_create). ERR_NOT_FOUND,
+ * ERR_INVALID naming the field, ERR_CONFLICT "last_admin" when no active administrator would be left. */
+int user_update(struct db_conn *conn, const struct actor *actor, const char *username,
+                const struct user_change *change, struct user *ret, struct err *err);
+/* Removes the account and the records of its ended sessions; the audit log keeps its name. ERR_NOT_FOUND;
+ * ERR_CONFLICT "last_admin", or "user_has_sessions" while some of its sessions are not at their end. */
+int user_delete(struct db_conn *conn, const struct actor *actor, const char *username, struct err *err);
 
 /* At start: makes user "admin" when there is no user with role admin yet, with `password` (ADMIN_PASSWORD)
  * or, when that is NULL or empty, with a random one that is put into `generated`

@@ -12,8 +12,15 @@ struct user_list {
 };
 void user_list_finish(struct user_list *list);
 
-/* Ordered by username; `after` NULL from the beginning; limit 0: 50, at most 200. */
-int user_list(struct db_conn *conn, const char *after, unsigned limit, struct user_list *ret,
-              struct err *err);
+struct user_filter {
+    const char *search;  /* in username, full name and e-mail address; NULL: any */
+    enum user_role role; /* USER_ROLE_NONE: any */
+    int active;          /* 1, 0; -1: any */
+    const char *after;   /* NULL: from the beginning */
+    unsigned limit;      /* 0: 50; at most 200 */
+};
+
+/* Ordered by username. */
+int user_list(struct db_conn *conn, const struct user_filter *filter, struct user_list *ret, struct err *err);
 
 #endif

@@ -10,6 +10,9 @@ void user_store_read(struct db_rows *rows, int first, struct user *ret) {
     db_copy(rows, first + 4, ret->full_name, sizeof ret->full_name);
     db_copy(rows, first + 5, ret->email, sizeof ret->email);
     db_copy(rows, first + 6, ret->created_at, sizeof ret->created_at);
+    db_copy(rows, first + 7, ret->updated_at, sizeof ret->updated_at);
+    db_copy(rows, first + 8, ret->last_login_at, sizeof ret->last_login_at);
+    ret->mfa = db_int(rows, first + 9) != 0;
 }
 
 int user_store_find(struct db_conn *conn, const char *username, struct user *ret, char *password_hash,
@@ -78,4 +81,40 @@ int user_store_set_active(struct db_conn *conn, int64_t id, bool active, struct 
         return -1;
     return db_exec(conn, NULL, err, "UPDATE users SET active = $2, updated_at = $3 WHERE id = $1", "iis", id,
                    (int64_t)active, now);
+}
+
+int user_store_update(struct db_conn *conn, const struct user *user, struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    if (db_now(conn, now, err) < 0)
+        return -1;
+    return db_exec(conn, NULL, err,
+                   "UPDATE users SET role = $2, active = $3, full_name = $4, email = $5, updated_at = $6 "
+                   "WHERE id = $1",
+                   "isisss", user->id, user_role_name(user->role), (int64_t)user->active,
+                   *user->full_name ? user->full_name : NULL, *user->email ? user->email : NULL, now);
+}
+
+int user_store_signed_in(struct db_conn *conn, int64_t id, struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    if (db_now(conn, now, err) < 0)
+        return -1;
+    return db_exec(conn, NULL, err, "UPDATE users SET last_login_at = $2 WHERE id = $1", "is", id, now);
+}
+
+int user_store_live_sessions(struct db_conn *conn, int64_t id, int64_t *ret, struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    int status = db_row(conn, &rows, err,
+                        "SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND state NOT IN ('terminated', "
+                        "'failed')",
+                        "i", id);
+    if (status > 0)
+        *ret = db_int(rows, 0);
+    return status < 0 ? -1 : 0;
+}
+
+int user_store_delete(struct db_conn *conn, int64_t id, struct err *err) {
+    if (db_exec(conn, NULL, err,
+                "DELETE FROM sessions WHERE user_id = $1 AND state IN ('terminated', 'failed')", "i", id) < 0)
+        return -1;
+    return db_exec(conn, NULL, err, "DELETE FROM users WHERE id = $1", "i", id);
 }

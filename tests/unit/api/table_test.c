@@ -58,6 +58,14 @@ static void rows_are_whole(void **state) {
             assert_true(row->body_count > 0 && row->body_size > 0);
             assert_true(row->body_max <= ROUTE_BODY_MAX);
         }
+        /* A key reaches what a scope can name, and makes neither keys nor sign-ins. */
+        bool signed_in = row->access >= ROUTE_USER && row->access <= ROUTE_ADMIN;
+        bool forbidden =
+            str_starts(row->pattern, "/api/v1/auth/") || str_starts(row->pattern, "/api/v1/api-keys");
+        if (str_eq(row->id, "getMe"))
+            assert_int_equal(row->area, SCOPE_ANY);
+        else
+            assert_int_equal(row->area != SCOPE_NONE, signed_in && !forbidden);
         for (size_t k = 0; k < i; k++)
             assert_false(str_eq(route_table[k].id, row->id));
     }
