@@ -8,13 +8,13 @@ set -euo pipefail
 
 # What each group is for. Every package stands in the first group that needs it.
 build="gcc clang meson ninja-build pkg-config libc6-dev make
-  libmicrohttpd-dev libwslay-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev libsodium-dev
+  libmicrohttpd-dev libwslay-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev libpq-dev libsodium-dev
   libseccomp-dev libyaml-dev uthash-dev zlib1g-dev libcmocka-dev python3 ca-certificates"
 # Sandboxes, the display, and the programs of the first templates.
 run="bubblewrap passt nftables iproute2 procps tigervnc-standalone-server openbox xterm xauth x11-xkb-utils xkb-data
   xfonts-base fonts-dejavu-core fontconfig-config firefox-esr"
-# Real browsers, displays, sanitizers.
-test="chromium xdotool x11-utils clang-format libclang-rt-14-dev sqlite3 util-linux curl"
+# Real browsers, displays, sanitizers, and a PostgreSQL server that the tests start and end themselves.
+test="chromium xdotool x11-utils clang-format libclang-rt-14-dev sqlite3 util-linux curl postgresql-15"
 bench="websockify nginx-light wrk"
 fuzz="libclang-rt-14-dev clang"
 fresh="mmdebstrap"
@@ -55,6 +55,11 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 1
     }
     as_root="sudo"
+fi
+# The tests bring up clusters of their own: Debian's package need not start one for everybody.
+if [[ " $missing " == *" postgresql-15 "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    $as_root mkdir -p /etc/postgresql-common
+    echo "create_main_cluster = false" | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 echo "Installing Debian packages (this is the one step that needs root):"
 echo "$missing" | fold -s -w 100 | sed 's/^ */  /'

@@ -13,29 +13,48 @@ const char *db_engine(const struct db *db) {
 
 /* --- the pool --- */
 
-int db_acquire(struct db *db, struct db_conn **ret, struct err *err) {
+/* A place in the pool: an idle connection, or NULL in *ret and the right to open one. Held: db->lock. */
+static int take(struct db *db, struct db_conn **ret, struct err *err) {
     struct timespec limit;
     clock_gettime(CLOCK_MONOTONIC, &limit);
     limit.tv_sec += DB_ACQUIRE_LIMIT_MS / 1000;
-    pthread_mutex_lock(&db->lock);
-    while (!db->idle && db->open >= db->pool_max) {
-        if (pthread_cond_timedwait(&db->freed, &db->lock, &limit) == ETIMEDOUT) {
-            pthread_mutex_unlock(&db->lock);
+    for (;;) {
+        if (db->ops->available && db->ops->available(db, err) < 0)
+            return -1;
+        if (db->idle || db->open < db->pool_max)
+            break;
+        if (pthread_cond_timedwait(&db->freed, &db->lock, &limit) == ETIMEDOUT)
             return err_set(err, ERR_UNAVAILABLE, "database_busy", "all %u database connections are in use",
                            db->pool_max);
-        }
     }
-    struct db_conn *conn = db->idle;
-    if (conn)
-        db->idle = conn->next;
+    *ret = db->idle;
+    if (db->idle)
+        db->idle = db->idle->next;
     else
         db->open++;
+    return 0;
+}
+
+static void give_place_back(struct db *db) {
+    pthread_mutex_lock(&db->lock);
+    db->open--;
+    pthread_cond_signal(&db->freed);
     pthread_mutex_unlock(&db->lock);
+}
+
+int db_acquire(struct db *db, struct db_conn **ret, struct err *err) {
+    struct db_conn *conn = NULL;
+    pthread_mutex_lock(&db->lock);
+    int status = take(db, &conn, err);
+    pthread_mutex_unlock(&db->lock);
+    if (status < 0)
+        return -1;
+    if (conn && db->ops->usable && !db->ops->usable(conn)) {
+        db->ops->conn_close(conn); /* its place is kept for another */
+        conn = NULL;
+    }
     if (!conn && db->ops->conn_open(db, &conn, err) < 0) {
-        pthread_mutex_lock(&db->lock);
-        db->open--;
-        pthread_cond_signal(&db->freed);
-        pthread_mutex_unlock(&db->lock);
+        give_place_back(db);
         return -1;
     }
     conn->db = db;
@@ -51,15 +70,14 @@ void db_release(struct db_conn *conn) {
     if (conn->in_transaction)
         db_rollback(conn);
     bool broken = conn->broken;
-    if (broken)
-        db->ops->conn_close(conn);
-    pthread_mutex_lock(&db->lock);
     if (broken) {
-        db->open--;
-    } else {
-        conn->next = db->idle;
-        db->idle = conn;
+        db->ops->conn_close(conn);
+        give_place_back(db);
+        return;
     }
+    pthread_mutex_lock(&db->lock);
+    conn->next = db->idle;
+    db->idle = conn;
     pthread_cond_signal(&db->freed);
     pthread_mutex_unlock(&db->lock);
 }
@@ -74,40 +92,53 @@ static void pool_init(struct db *db, unsigned max) {
     db->pool_max = max ? max : DB_POOL_MAX_DEFAULT;
 }
 
-int db_open(struct db **ret, const struct db_options *options, struct err *err) {
-    const char *url = options->url;
-    if (str_empty(url))
-        return err_set(err, ERR_INVALID, NULL, "no database is named");
-    if (str_starts(url, "postgres://") || str_starts(url, "postgresql://"))
-        return err_set(err, ERR_INVALID, "unsupported_database", "this build has no PostgreSQL support");
+/* The engine that the URL names. */
+static int open_engine(struct db **ret, const struct db_options *options, struct err *err) {
     struct db_options plain = *options;
-    if (str_starts(url, "sqlite://"))
-        plain.url = url + strlen("sqlite://");
-    else if (strstr(url, "://"))
-        return err_set(err, ERR_INVALID, "unsupported_database", "unknown kind of database: %s", url);
+    if (str_empty(options->url))
+        return err_set(err, ERR_INVALID, NULL, "no database is named");
+    if (str_starts(options->url, "postgres://") || str_starts(options->url, "postgresql://"))
+        return db_postgres_open(ret, options, err);
+    if (str_starts(options->url, "sqlite://"))
+        plain.url = options->url + strlen("sqlite://");
+    else if (strstr(options->url, "://"))
+        return err_set(err, ERR_INVALID, "unsupported_database", "unknown kind of database: %.*s",
+                       (int)(strstr(options->url, "://") - options->url), options->url);
+    return db_sqlite_open(ret, &plain, err);
+}
+
+static int prepare_schema(struct db *db, const struct db_migration *list, unsigned count, struct err *err) {
+    _cleanup_db_ struct db_conn *conn = NULL;
+    return db_acquire(db, &conn, err) < 0 ? -1 : db_migrate_list(conn, list, count, err);
+}
+
+int db_open_at(struct db **ret, const struct db_options *options, const struct db_migration *list,
+               unsigned count, struct err *err) {
     struct db *db = NULL;
-    if (db_sqlite_open(&db, &plain, err) < 0)
-        return -1;
+    if (open_engine(&db, options, err) < 0)
+        return err_wrap(err, "database");
     db->statement_limit_ms =
         options->statement_limit_ms ? options->statement_limit_ms : DB_STATEMENT_LIMIT_MS;
     pool_init(db, options->pool_max);
     db->notifier = notifier_create();
-    struct db_conn *conn = NULL;
-    int status = db_acquire(db, &conn, err);
-    if (status == 0)
-        status = db_migrate(conn, err);
-    db_release(conn);
-    if (status < 0) {
+    if (prepare_schema(db, list, count, err) < 0 || (db->ops->started && db->ops->started(db, err) < 0)) {
+        err_wrap(err, "database %s", db->ops->shown(db));
         db_close(db);
-        return err_wrap(err, "database %s", plain.url);
+        return -1;
     }
     *ret = db;
     return 0;
 }
 
+int db_open(struct db **ret, const struct db_options *options, struct err *err) {
+    return db_open_at(ret, options, db_migrations, db_migration_count, err);
+}
+
 void db_close(struct db *db) {
     if (!db)
         return;
+    if (db->ops->stop)
+        db->ops->stop(db);
     notifier_destroy(db->notifier);
     while (db->idle) {
         struct db_conn *conn = db->idle;
@@ -138,13 +169,22 @@ int db_begin(struct db_conn *conn, struct err *err) {
     if (conn->db->ops->begin(conn, err) < 0)
         return -1;
     conn->in_transaction = true;
+    conn->failed = false;
+    return 0;
+}
+
+/* PostgreSQL refuses what follows an error in a transaction; on SQLite it would work, and nobody would find
+ * out before the other engine does. */
+static int check_transaction(const struct db_conn *conn, struct err *err) {
+    if (conn->in_transaction && conn->failed)
+        return err_set(err, ERR_INTERNAL, NULL, "an earlier statement of this transaction has failed");
     return 0;
 }
 
 int db_commit(struct db_conn *conn, struct err *err) {
     if (!conn->in_transaction)
         return err_set(err, ERR_INTERNAL, NULL, "no transaction is open");
-    if (conn->db->ops->commit(conn, err) < 0) {
+    if (check_transaction(conn, err) < 0 || conn->db->ops->commit(conn, err) < 0) {
         db_rollback(conn);
         return -1;
     }
@@ -180,7 +220,7 @@ static int read_values(struct db_value *values, unsigned *ret_count, const char 
         if (count == DB_PARAMETERS_MAX)
             return err_set(err, ERR_INTERNAL, NULL, "more than %d parameters", DB_PARAMETERS_MAX);
         struct db_value *value = &values[count++];
-        value->type = *type;
+        value->type = value->declared = *type == 'I' ? 'i' : *type;
         switch (*type) {
         case 's':
             value->s = va_arg(args, const char *);
@@ -213,9 +253,13 @@ static int start(struct db_conn *conn, struct db_rows **ret, struct err *err, co
     unsigned count = 0;
     if (read_values(values, &count, types, args, err) < 0)
         return -1;
-    int64_t begun = clock_us();
-    if (conn->db->ops->start(conn, sql, values, count, ret, err) < 0)
+    if (check_transaction(conn, err) < 0)
         return -1;
+    int64_t begun = clock_us();
+    if (conn->db->ops->start(conn, sql, values, count, ret, err) < 0) {
+        conn->failed = true;
+        return -1;
+    }
     (*ret)->conn = conn;
     (*ret)->started_us = begun;
     return 0;
@@ -264,7 +308,10 @@ int db_row(struct db_conn *conn, struct db_rows **ret, struct err *err, const ch
 }
 
 int db_next(struct db_rows *rows, struct err *err) {
-    return rows->conn->db->ops->step(rows, err);
+    int status = rows->conn->db->ops->step(rows, err);
+    if (status < 0)
+        rows->conn->failed = true;
+    return status;
 }
 
 void db_finish(struct db_rows *rows) {

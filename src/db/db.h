@@ -29,6 +29,7 @@ struct db_options {
     const char *url;        /* "sqlite:///path/to/file", a plain path, or "postgres://…" */
     unsigned pool_max;      /* connections; 0: a sensible number */
     int statement_limit_ms; /* 0: 5000 */
+    int start_limit_ms;     /* PostgreSQL: how long db_open waits for a server that does not run yet */
 };
 
 /* Opens, takes the lock file (SQLite: a second server on the same file is refused with ERR_CONFLICT), runs
@@ -48,7 +49,12 @@ static inline void db_release_p(struct db_conn **conn) {
 }
 #define _cleanup_db_ __attribute__((cleanup(db_release_p)))
 
-/* SQLite: BEGIN IMMEDIATE. */
+/* Transactions are one after another, on both engines and over all servers: what one reads nobody changes
+ * before its end (but single statements outside transactions), and ids that it draws are visible in their
+ * order. So: short, nothing slow inside, and none for what only reads. SQLite: BEGIN IMMEDIATE; PostgreSQL:
+ * an advisory lock.
+ *
+ * After a statement has failed the transaction can only be rolled back: look first, or use ON CONFLICT. */
 int db_begin(struct db_conn *conn, struct err *err);
 int db_commit(struct db_conn *conn, struct err *err);
 void db_rollback(struct db_conn *conn); /* nothing open: nothing happens */
@@ -82,10 +88,10 @@ int db_row(struct db_conn *conn, struct db_rows **ret, struct err *err, const ch
 /* Commits when `status` is 0 or more, and returns it; rolls back otherwise, and returns -1. */
 int db_end(struct db_conn *conn, int status, struct err *err);
 
-/* Present time by the database's clock (TIME_TEXT_SIZE bytes). */
+/* Present time by the database's clock (TIME_TEXT_SIZE bytes). No round trip. */
 int db_now(struct db_conn *conn, char *text, struct err *err);
-/* Takes a named lock until the end of the transaction ("placement"). SQLite: BEGIN IMMEDIATE already is one.
- */
+/* Says that until the end of the transaction nobody else may be at `name` ("placement"). Transactions being
+ * one after another, it only makes sure that there is one. */
 int db_lock(struct db_conn *conn, const char *name, struct err *err);
 
 /* Tells listeners on all replicas after the commit (at once outside a transaction). Payload: short text, ≤

@@ -1,4 +1,4 @@
-/* Inside the database room: what an engine (sqlite.c, later postgres.c) provides, and what db.c gives to all
+/* Inside the database room: what an engine (sqlite.c, postgres.c) provides, and what db.c gives to all
  * of them.
  *
  * An engine embeds struct db, struct db_conn and struct db_rows as the first member of its own structs. db.c
@@ -16,9 +16,11 @@
 #define DB_POOL_MAX_DEFAULT 16
 #define DB_STATEMENT_LIMIT_MS 5000
 #define DB_ACQUIRE_LIMIT_MS 5000
+#define DB_MIGRATE_LIMIT_MS 600000 /* also for another server's migrations */
 
 struct db_value {
-    char type; /* 's', 'i', 'd', 'n' */
+    char type;     /* 's', 'i', 'd', 'n' */
+    char declared; /* what the format string says, also of a NULL */
     union {
         const char *s;
         int64_t i;
@@ -32,6 +34,13 @@ struct db_ops {
     const char *serial;
     int (*conn_open)(struct db *db, struct db_conn **ret, struct err *err);
     void (*conn_close)(struct db_conn *conn);
+    /* NULL, or: is the database there? Asked before a connection is handed out, so that nobody waits in vain.
+     */
+    int (*available)(struct db *db, struct err *err);
+    /* NULL, or: is this idle connection still good? */
+    bool (*usable)(struct db_conn *conn);
+    /* NULL, or: another statement limit for this connection, for migrations. */
+    int (*patience)(struct db_conn *conn, int limit_ms, struct err *err);
     int (*begin)(struct db_conn *conn, struct err *err);
     int (*commit)(struct db_conn *conn, struct err *err);
     void (*rollback)(struct db_conn *conn);
@@ -50,7 +59,11 @@ struct db_ops {
     int (*now)(struct db_conn *conn, char *text, struct err *err);
     int (*lock)(struct db_conn *conn, const char *name, struct err *err);
     int (*notify)(struct db_conn *conn, const char *channel, const char *payload, struct err *err);
-    void (*close)(struct db *db); /* frees the engine's part and `db`; the pool is empty */
+    /* NULL, or: begins what runs beside (after the migrations), and ends it (before the notifier). */
+    int (*started)(struct db *db, struct err *err);
+    void (*stop)(struct db *db);
+    const char *(*shown)(const struct db *db); /* the URL as it may be read */
+    void (*close)(struct db *db);              /* frees the engine's part and `db`; the pool is empty */
 };
 
 struct notifier;
@@ -71,6 +84,7 @@ struct db_conn {
     struct db *db;
     struct db_conn *next; /* in the idle list */
     bool in_transaction;
+    bool failed; /* a statement of the transaction has failed: it can only be rolled back */
     bool broken; /* not to be used again: closed on release */
 };
 
@@ -81,6 +95,7 @@ struct db_rows {
 
 /* An engine's db_open: allocates, fills ops. Pool and notifier are db.c's. */
 int db_sqlite_open(struct db **ret, const struct db_options *options, struct err *err);
+int db_postgres_open(struct db **ret, const struct db_options *options, struct err *err);
 
 /* Runs what schema_migrations does not have yet. ERR_CONFLICT "schema_newer" when the database knows more
  * than this program. */
@@ -94,6 +109,9 @@ struct db_migration {
 extern const struct db_migration db_migrations[];
 extern const unsigned db_migration_count;
 int db_migrate_list(struct db_conn *conn, const struct db_migration *list, unsigned count, struct err *err);
+/* db_open with another list, for tests of what an earlier version left. */
+int db_open_at(struct db **ret, const struct db_options *options, const struct db_migration *list,
+               unsigned count, struct err *err);
 
 /* Notifications: queued by an engine, handed to listeners on the notifier's thread. */
 struct notifier *notifier_create(void);

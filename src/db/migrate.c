@@ -61,24 +61,38 @@ static int step(struct db_conn *conn, const struct db_migration *list, unsigned 
     return 0;
 }
 
-int db_migrate_list(struct db_conn *conn, const struct db_migration *list, unsigned count, struct err *err) {
-    if (conn->db->ops->script(
-            conn,
-            "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY KEY, "
-            "name TEXT NOT NULL, applied_at TEXT NOT NULL)",
-            err) < 0)
+/* Inside a transaction: PostgreSQL's IF NOT EXISTS is no match for another server that does the same. */
+static int make_table(struct db_conn *conn, struct err *err) {
+    if (db_lock(conn, "migrate", err) < 0)
+        return -1;
+    return conn->db->ops->script(
+        conn,
+        "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY "
+        "KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)",
+        err);
+}
+
+static int migrate_all(struct db_conn *conn, const struct db_migration *list, unsigned count,
+                       struct err *err) {
+    if (db_begin(conn, err) < 0 || db_end(conn, make_table(conn, err), err) < 0)
         return -1;
     for (bool done = false; !done;) {
         if (db_begin(conn, err) < 0)
             return -1;
-        if (step(conn, list, count, &done, err) < 0) {
-            db_rollback(conn);
-            return -1;
-        }
-        if (db_commit(conn, err) < 0)
+        if (db_end(conn, step(conn, list, count, &done, err), err) < 0)
             return -1;
     }
     return 0;
+}
+
+int db_migrate_list(struct db_conn *conn, const struct db_migration *list, unsigned count, struct err *err) {
+    const struct db *db = conn->db;
+    if (db->ops->patience && db->ops->patience(conn, DB_MIGRATE_LIMIT_MS, err) < 0)
+        return -1;
+    int status = migrate_all(conn, list, count, err);
+    if (db->ops->patience && db->ops->patience(conn, db->statement_limit_ms, status < 0 ? NULL : err) < 0)
+        status = -1;
+    return status;
 }
 
 int db_migrate(struct db_conn *conn, struct err *err) {

@@ -391,6 +391,10 @@ static void sqlite_close(struct db *base) {
     free(db);
 }
 
+static const char *sqlite_shown(const struct db *base) {
+    return ((const struct sqlite_db *)base)->path;
+}
+
 static const struct db_ops sqlite_ops = {
     .name = "sqlite",
     .serial = "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -411,6 +415,7 @@ static const struct db_ops sqlite_ops = {
     .now = sqlite_now,
     .lock = sqlite_lock,
     .notify = sqlite_notify,
+    .shown = sqlite_shown,
     .close = sqlite_close,
 };
 

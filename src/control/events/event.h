@@ -33,7 +33,8 @@ struct event {
     char *data;       /* owned */
 };
 
-/* Inside the caller's transaction (or alone). `audience`: EVENT_EVERYBODY, EVENT_OPERATORS, or a username. */
+/* Inside the caller's transaction: so ids become visible in their order. `audience`: EVENT_EVERYBODY,
+ * EVENT_OPERATORS, or a username. */
 int event_write(struct db_conn *conn, const char *kind, const char *audience, const char *data,
                 struct err *err);
 

@@ -6,6 +6,10 @@
 int event_write(struct db_conn *conn, const char *kind, const char *audience, const char *data,
                 struct err *err) {
     char now[TIME_TEXT_SIZE], named[USERNAME_MAX + 8];
+    /* Followers read by id: an id that becomes visible after a higher one is lost to them. Transactions are
+     * one after another, single statements are not. */
+    if (db_lock(conn, "events", err) < 0)
+        return -1;
     if (!str_eq(audience, EVENT_EVERYBODY) && !str_eq(audience, EVENT_OPERATORS) &&
         !str_eq(audience, EVENT_INTERNAL)) {
         snprintf(named, sizeof named, "user:%s", audience);

@@ -79,7 +79,8 @@ static void leave(struct rig *rig, struct watcher *watcher) {
 
 static void write_event(struct rig *rig, const char *kind, const char *audience, const char *data) {
     struct err err = {0};
-    if (event_write(rig->conn, kind, audience, data, &err) < 0)
+    if (db_begin(rig->conn, &err) < 0 ||
+        db_end(rig->conn, event_write(rig->conn, kind, audience, data, &err), &err) < 0)
         fail_msg("event: %s", err.message);
 }
 

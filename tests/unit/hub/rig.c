@@ -1,6 +1,5 @@
 #include "rig.h"
 
-#include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
 
@@ -32,10 +31,8 @@ static void start_hub(struct rig *rig) {
 int rig_setup(void **state) {
     struct rig *rig = mem_zalloc(sizeof *rig);
     log_setup(LOG_ERROR, false, "test");
-    str_copy(rig->dir, sizeof rig->dir, "/tmp/hub-test-XXXXXX");
-    assert_non_null(mkdtemp(rig->dir));
-    _cleanup_free_ char *url = str_format("sqlite://%s/test.db", rig->dir);
-    struct db_options options = {.url = url, .pool_max = 4, .statement_limit_ms = 300};
+    temp_db_make(&rig->place);
+    struct db_options options = {.url = rig->place.path, .pool_max = 4, .statement_limit_ms = 300};
     must(db_open(&rig->db, &options, &err));
     must(db_acquire(rig->db, &rig->conn, &err));
     must(relay_create(&rig->relay, 1, &err));
@@ -65,7 +62,7 @@ int rig_teardown(void **state) {
     loop_destroy(rig->loop);
     db_release(rig->conn);
     db_close(rig->db);
-    dir_remove(rig->dir, NULL);
+    temp_db_remove(&rig->place);
     free(rig);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "control/agents/agent.h"
+#include "../db/temp_db.h"
 #include "control/commands/command.h"
 #include "control/sessions/reconcile.h"
 #include "control/sessions/session.h"
@@ -26,7 +27,7 @@
 #define BOOTSTRAP_KEY "a-bootstrap-key-for-tests"
 
 struct rig {
-    char dir[64];
+    struct temp_db place;
     struct db *db;
     struct db_conn *conn; /* the test's own */
     struct relay *relay;
