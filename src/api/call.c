@@ -75,9 +75,9 @@ void call_headers(struct call *call) {
         return;
     call->has_headers = true;
     for (size_t i = 0; i < sizeof security_headers / sizeof security_headers[0]; i++)
-        http_add_header(call->request, security_headers[i].name, security_headers[i].value);
+        http_add_constant_header(call->request, security_headers[i].name, security_headers[i].value);
     if (call->api->secure)
-        http_add_header(call->request, "Strict-Transport-Security", "max-age=31536000");
+        http_add_constant_header(call->request, "Strict-Transport-Security", "max-age=31536000");
 }
 
 void call_account(struct call *call, int status) {
@@ -91,7 +91,7 @@ void call_account(struct call *call, int status) {
 }
 
 void call_text(struct call *call, int status, const char *type, const char *text, size_t length) {
-    http_add_header(call->request, "Cache-Control", "no-store");
+    http_add_constant_header(call->request, "Cache-Control", "no-store");
     call_account(call, status);
     http_reply(call->request, status, type, text, length);
 }
@@ -106,14 +106,14 @@ void call_json(struct call *call, int status, struct json_writer *writer) {
         return;
     }
     strbuf_putc(text, '\n');
-    http_add_header(call->request, "Cache-Control", "no-store");
+    http_add_constant_header(call->request, "Cache-Control", "no-store");
     call_account(call, status);
     http_reply(call->request, status, "application/json", text->data, text->length);
     strbuf_finish(text);
 }
 
 void call_no_content(struct call *call) {
-    http_add_header(call->request, "Cache-Control", "no-store");
+    http_add_constant_header(call->request, "Cache-Control", "no-store");
     call_account(call, 204);
     http_reply(call->request, 204, NULL, NULL, 0);
 }
@@ -253,7 +253,7 @@ void call_problem_with(struct call *call, const struct err *err,
         snprintf(seconds, sizeof seconds, "%u", call->retry_after ? call->retry_after : 2);
         http_add_header(call->request, "Retry-After", seconds);
     }
-    http_add_header(call->request, "Cache-Control", "no-store");
+    http_add_constant_header(call->request, "Cache-Control", "no-store");
     note_refusal(call, err, status);
     call_account(call, status);
     http_reply(call->request, status, "application/problem+json", text.data, text.length);

@@ -4,6 +4,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,28 @@ char *random_hex(char *text, size_t digits) {
             text[done++] = alphabet[bytes[i] & 15];
     }
     text[digits] = '\0';
+    return text;
+}
+
+static uint64_t serial_start;
+
+static void serial_seed(void) {
+    random_bytes(&serial_start, sizeof serial_start);
+}
+
+/* A counter from a random start through the finalizer of MurmurHash3, which maps 64 bits one to one. */
+char *serial_hex(char *text) {
+    static _Atomic uint64_t counter;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static const char alphabet[] = "0123456789abcdef";
+    pthread_once(&once, serial_seed);
+    uint64_t bits = serial_start + atomic_fetch_add_explicit(&counter, 1, memory_order_relaxed);
+    bits = (bits ^ bits >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    bits = (bits ^ bits >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    bits ^= bits >> 33;
+    for (int i = 0; i < SERIAL_HEX_DIGITS; i++)
+        text[i] = alphabet[bits >> (60 - 4 * i) & 15];
+    text[SERIAL_HEX_DIGITS] = '\0';
     return text;
 }
 

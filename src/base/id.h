@@ -18,6 +18,10 @@
 void random_bytes(void *bytes, size_t count);
 /* `digits` lower-case hex digits and a terminator into `text` (digits + 1 bytes). Returns `text`. */
 char *random_hex(char *text, size_t digits);
+/* 16 hex digits that no other call in this process gives, for logs: not secret and cheap. `text` has 17
+ * bytes; returns it. */
+#define SERIAL_HEX_DIGITS 16
+char *serial_hex(char *text);
 
 /* A DNS label (RFC 1123 section 2.1): 1–63 of a-z 0-9 '-', no '-' at either end. */
 bool id_is_dns_label(const char *text);

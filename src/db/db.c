@@ -161,6 +161,24 @@ int db_ping(struct db *db, struct err *err) {
     return db_next(rows, err) < 0 ? -1 : 0;
 }
 
+/* --- marks --- */
+
+static void move_marks(struct db_conn *conn) {
+    for (unsigned mark = 0; conn->marks; mark++, conn->marks >>= 1)
+        if (conn->marks & 1)
+            atomic_fetch_add(&conn->db->marks[mark], 1);
+}
+
+void db_mark_move(struct db_conn *conn, enum db_mark mark) {
+    conn->marks |= 1u << mark;
+    if (!conn->in_transaction)
+        move_marks(conn);
+}
+
+uint64_t db_mark_read(const struct db_conn *conn, enum db_mark mark) {
+    return atomic_load(&conn->db->marks[mark]);
+}
+
 /* --- transactions --- */
 
 int db_begin(struct db_conn *conn, struct err *err) {
@@ -189,12 +207,14 @@ int db_commit(struct db_conn *conn, struct err *err) {
         return -1;
     }
     conn->in_transaction = false;
+    move_marks(conn);
     return 0;
 }
 
 void db_rollback(struct db_conn *conn) {
     if (!conn->in_transaction)
         return;
+    conn->marks = 0;
     conn->in_transaction = false;
     conn->db->ops->rollback(conn);
 }

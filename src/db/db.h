@@ -105,6 +105,17 @@ int db_listen(struct db *db, const char *channel, db_listen_fn fn, void *arg, st
 /* After it returns fn is not called any more. */
 void db_unlisten(struct db *db, db_listen_fn fn, void *arg);
 
+/* Marks: counters in memory that a write moves once it is committed (at once outside a transaction), so that
+ * what was read before can be kept and is known to be old by its mark: read the mark first, then the rows,
+ * and use them while the mark has not moved. They know of this process's writes only: what other replicas
+ * change is to be limited by time or learned by notification. */
+enum db_mark {
+    DB_MARK_LOGINS, /* logins ended, users changed or removed */
+    DB_MARKS
+};
+void db_mark_move(struct db_conn *conn, enum db_mark mark);
+uint64_t db_mark_read(const struct db_conn *conn, enum db_mark mark);
+
 /* Microseconds spent in statements and their number, since the start. For /metrics. */
 void db_stats(const struct db *db, uint64_t *ret_statements, uint64_t *ret_microseconds);
 

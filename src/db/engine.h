@@ -78,14 +78,16 @@ struct db {
     unsigned open;        /* idle and handed out */
     struct notifier *notifier;
     _Atomic uint64_t statements, microseconds;
+    _Atomic uint64_t marks[DB_MARKS];
 };
 
 struct db_conn {
     struct db *db;
     struct db_conn *next; /* in the idle list */
     bool in_transaction;
-    bool failed; /* a statement of the transaction has failed: it can only be rolled back */
-    bool broken; /* not to be used again: closed on release */
+    unsigned marks; /* bits of those that move with the commit */
+    bool failed;    /* a statement of the transaction has failed: it can only be rolled back */
+    bool broken;    /* not to be used again: closed on release */
 };
 
 struct db_rows {

@@ -15,12 +15,24 @@ void http_add_header(struct http_request *request, const char *name, const char 
     strv_add(&request->header_values, value);
 }
 
+void http_add_constant_header(struct http_request *request, const char *name, const char *value) {
+    if (request->constant_header_count == HTTP_CONSTANT_HEADERS_MAX) {
+        http_add_header(request, name, value);
+        return;
+    }
+    request->constant_headers[request->constant_header_count].name = name;
+    request->constant_headers[request->constant_header_count++].value = value;
+}
+
 void response_add_headers(struct http_request *request, struct MHD_Response *response, const char *type) {
     if (type)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(response, "X-Request-Id", request->id);
     if (request->close_after)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    for (size_t i = 0; i < request->constant_header_count; i++)
+        MHD_add_response_header(response, request->constant_headers[i].name,
+                                request->constant_headers[i].value);
     for (size_t i = 0; i < request->header_names.count; i++)
         MHD_add_response_header(response, request->header_names.items[i], request->header_values.items[i]);
 }

@@ -1,7 +1,6 @@
 #include "http/server_internal.h"
 
 #include "base/cleanup.h"
-#include "base/id.h"
 
 #include <arpa/inet.h>
 #include <strings.h>
@@ -11,7 +10,7 @@ struct http_request *request_create(struct http_server *server, const char *targ
     request->server = server;
     pthread_mutex_init(&request->lock, NULL);
     request->target = str_dup(target);
-    random_hex(request->id, HTTP_REQUEST_ID_DIGITS);
+    serial_hex(request->id);
     request->path = request->target;
     char *question = strchr(request->target, '?');
     if (question) {

@@ -89,6 +89,10 @@ void *http_user(const struct http_request *request);
 /* --- the answer --- */
 /* Adds a header to the coming reply (both copied; CR, LF and NUL are refused by dropping the header). */
 void http_add_header(struct http_request *request, const char *name, const char *value);
+/* The same for texts that live as long as the process, which are not looked at; at most
+ * HTTP_CONSTANT_HEADERS_MAX of them. */
+#define HTTP_CONSTANT_HEADERS_MAX 12
+void http_add_constant_header(struct http_request *request, const char *name, const char *value);
 /* Sends status, content type and body (copied; NULL and 0 for none). HEAD answers drop the body. From any
  * thread after http_defer. */
 void http_reply(struct http_request *request, int status, const char *type, const void *body, size_t length);

@@ -11,6 +11,7 @@
 
 #include "http/server.h"
 
+#include "base/id.h"
 #include "base/str.h"
 
 #include <microhttpd.h>
@@ -22,7 +23,7 @@
     (8 * 1024 * 1024)           /* of a body that is too long: read and dropped, so that the                 \
                                  * client gets to read the 413 instead of a reset */
 #define HTTP_STOP_GRACE_MS 2000 /* for requests under way when the server stops */
-#define HTTP_REQUEST_ID_DIGITS 16
+#define HTTP_REQUEST_ID_DIGITS SERIAL_HEX_DIGITS
 
 /* A client's connection, from accept to close. */
 struct http_peer {
@@ -84,7 +85,11 @@ struct http_request {
     struct strbuf body;
     size_t body_seen;
     bool body_too_large;
-    bool close_after;                        /* the answer ends the connection */
+    bool close_after; /* the answer ends the connection */
+    struct {
+        const char *name, *value;
+    } constant_headers[HTTP_CONSTANT_HEADERS_MAX];
+    size_t constant_header_count;
     struct strv header_names, header_values; /* of the answer */
     struct strv cookies;                     /* values handed out by http_cookie */
     struct MHD_Response *response;

@@ -24,10 +24,11 @@ finish() {
 trap finish EXIT
 
 mirror=${FRESH_MIRROR:-$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb *\(\[[^]]*\] *\)*\(http[^ ]*\) .*/\2/p' \
-    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)}
+    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1 || true)} # not both are there
+[ -n "$mirror" ] || { echo "no package registry found in apt's sources: set FRESH_MIRROR" >&2; exit 1; }
 if [ ! -s "$cache" ]; then
     echo "== making a minimal Debian 12 ($cache keeps it for the next time)"
-    mmdebstrap --quiet --variant=minbase --include=make,ca-certificates bookworm "$cache.new" \
+    mmdebstrap --quiet --format=tar --variant=minbase --include=make,ca-certificates bookworm "$cache.new" \
         "deb $mirror bookworm main" "deb $mirror bookworm-updates main"
     mv "$cache.new" "$cache"
 fi

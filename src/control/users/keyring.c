@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "control/secret.h"
+#include "control/users/login_cache.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -14,6 +15,7 @@ struct keyring {
     struct signing_key keys[KEYRING_MAX]; /* oldest first */
     size_t count;
     uint8_t csrf_key[JWT_KEY_SIZE];
+    struct login_cache *cache;
 };
 
 static int load(struct keyring *keyring, struct db_conn *conn, struct err *err) {
@@ -72,6 +74,7 @@ int keyring_create(struct keyring **ret, struct db_conn *conn, const char *jwt_s
         return -1;
     struct keyring *keyring = mem_zalloc(sizeof *keyring);
     pthread_rwlock_init(&keyring->lock, NULL);
+    keyring->cache = login_cache_create();
     if (load(keyring, conn, err) < 0) {
         keyring_destroy(keyring);
         return -1;
@@ -83,6 +86,7 @@ int keyring_create(struct keyring **ret, struct db_conn *conn, const char *jwt_s
 void keyring_destroy(struct keyring *keyring) {
     if (!keyring)
         return;
+    login_cache_destroy(keyring->cache);
     pthread_rwlock_destroy(&keyring->lock);
     sodium_memzero(keyring, sizeof *keyring);
     free(keyring);
@@ -129,4 +133,8 @@ void keyring_csrf(struct keyring *keyring, int64_t login_id, char csrf[LOGIN_TOK
     crypto_auth_hmacsha256(mac, (const unsigned char *)text, (size_t)length, keyring->csrf_key);
     pthread_rwlock_unlock(&keyring->lock);
     sodium_bin2hex(csrf, LOGIN_TOKEN_SIZE, mac, sizeof mac);
+}
+
+struct login_cache *keyring_cache(struct keyring *keyring) {
+    return keyring->cache;
 }

@@ -16,6 +16,9 @@ int keyring_find(struct keyring *keyring, struct db_conn *conn, const char *kid,
  * leaves the pages' tokens alone. */
 void keyring_csrf(struct keyring *keyring, int64_t login_id, char csrf[LOGIN_TOKEN_SIZE]);
 
+/* Tokens that were checked a moment ago. */
+struct login_cache *keyring_cache(struct keyring *keyring);
+
 /* login_store.c: rows of signing_keys, oldest first. */
 struct signing_key {
     int64_t id;

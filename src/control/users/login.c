@@ -4,6 +4,7 @@
 #include "control/events/event.h"
 #include "control/secret.h"
 #include "control/users/keyring.h"
+#include "control/users/login_cache.h"
 #include "control/users/login_store.h"
 #include "control/users/user_store.h"
 
@@ -68,8 +69,12 @@ int login_find_cookie(struct db_conn *conn, struct keyring *keyring, const char 
                       struct err *err) {
     char hash[KEY_HEX_SIZE], used_at[TIME_TEXT_SIZE] = "";
     struct login login = {0};
+    struct login_cache *cache = keyring_cache(keyring);
+    uint64_t mark = db_mark_read(conn, DB_MARK_LOGINS);
     int found = 0;
     if (cookie && id_is_hex(cookie, LOGIN_TOKEN_SIZE - 1)) {
+        if (login_cache_find(cache, cookie, LOGIN_TOKEN_SIZE - 1, mark, ret))
+            return 0;
         secret_hash(cookie, hash);
         found = login_store_find(conn, hash, 0, &login.user, &login.id, used_at, err);
     }
@@ -83,6 +88,7 @@ int login_find_cookie(struct db_conn *conn, struct keyring *keyring, const char 
     if (time_parse(used_at, &used) && clock_wall_ms() - used > TOUCH_MS &&
         login_store_touch(conn, login.id, err) < 0)
         return -1;
+    login_cache_put(cache, cookie, LOGIN_TOKEN_SIZE - 1, mark, 0, &login);
     *ret = login;
     return 0;
 }
@@ -93,6 +99,10 @@ int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *
     uint8_t key[JWT_KEY_SIZE];
     struct jwt_claims claims;
     struct login login = {0};
+    struct login_cache *cache = keyring_cache(keyring);
+    uint64_t mark = db_mark_read(conn, DB_MARK_LOGINS);
+    if (login_cache_find(cache, token, length, mark, ret))
+        return 0;
     if (jwt_key_id(token, length, kid, err) < 0)
         return -1;
     int found = keyring_find(keyring, conn, kid, key, err);
@@ -108,6 +118,7 @@ int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *
         return err_set(err, ERR_UNAUTHENTICATED, "bad_token", "the token is not valid any more");
     if (admit(keyring, &login, err) < 0)
         return -1;
+    login_cache_put(cache, token, length, mark, claims.expires_at, &login);
     *ret = login;
     return 0;
 }

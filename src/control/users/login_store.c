@@ -120,6 +120,7 @@ int login_store_end(struct db_conn *conn, int64_t id, struct err *err) {
         db_exec(conn, &changes, err, "UPDATE logins SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
                 "is", id, now) < 0)
         return -1;
+    db_mark_move(conn, DB_MARK_LOGINS);
     return changes > 0 ? 1 : 0;
 }
 
@@ -140,6 +141,7 @@ int login_store_end_all(struct db_conn *conn, int64_t user_id, int64_t except, i
     while ((status = db_next(rows, err)) > 0)
         ids[count++] = db_int(rows, 0);
     *ret_count = count;
+    db_mark_move(conn, DB_MARK_LOGINS);
     return status;
 }
 

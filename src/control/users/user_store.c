@@ -71,27 +71,35 @@ int user_store_set_password(struct db_conn *conn, int64_t id, const char *passwo
     char now[TIME_TEXT_SIZE];
     if (db_now(conn, now, err) < 0)
         return -1;
-    return db_exec(conn, NULL, err, "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1",
-                   "iss", id, password_hash, now);
+    int status =
+        db_exec(conn, NULL, err, "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", "iss",
+                id, password_hash, now);
+    db_mark_move(conn, DB_MARK_LOGINS);
+    return status;
 }
 
 int user_store_set_active(struct db_conn *conn, int64_t id, bool active, struct err *err) {
     char now[TIME_TEXT_SIZE];
     if (db_now(conn, now, err) < 0)
         return -1;
-    return db_exec(conn, NULL, err, "UPDATE users SET active = $2, updated_at = $3 WHERE id = $1", "iis", id,
-                   (int64_t)active, now);
+    int status = db_exec(conn, NULL, err, "UPDATE users SET active = $2, updated_at = $3 WHERE id = $1",
+                         "iis", id, (int64_t)active, now);
+    db_mark_move(conn, DB_MARK_LOGINS);
+    return status;
 }
 
 int user_store_update(struct db_conn *conn, const struct user *user, struct err *err) {
     char now[TIME_TEXT_SIZE];
     if (db_now(conn, now, err) < 0)
         return -1;
-    return db_exec(conn, NULL, err,
-                   "UPDATE users SET role = $2, active = $3, full_name = $4, email = $5, updated_at = $6 "
-                   "WHERE id = $1",
-                   "isisss", user->id, user_role_name(user->role), (int64_t)user->active,
-                   *user->full_name ? user->full_name : NULL, *user->email ? user->email : NULL, now);
+    int status =
+        db_exec(conn, NULL, err,
+                "UPDATE users SET role = $2, active = $3, full_name = $4, email = $5, updated_at = $6 "
+                "WHERE id = $1",
+                "isisss", user->id, user_role_name(user->role), (int64_t)user->active,
+                *user->full_name ? user->full_name : NULL, *user->email ? user->email : NULL, now);
+    db_mark_move(conn, DB_MARK_LOGINS);
+    return status;
 }
 
 int user_store_signed_in(struct db_conn *conn, int64_t id, struct err *err) {
@@ -116,5 +124,7 @@ int user_store_delete(struct db_conn *conn, int64_t id, struct err *err) {
     if (db_exec(conn, NULL, err,
                 "DELETE FROM sessions WHERE user_id = $1 AND state IN ('terminated', 'failed')", "i", id) < 0)
         return -1;
-    return db_exec(conn, NULL, err, "DELETE FROM users WHERE id = $1", "i", id);
+    int status = db_exec(conn, NULL, err, "DELETE FROM users WHERE id = $1", "i", id);
+    db_mark_move(conn, DB_MARK_LOGINS);
+    return status;
 }

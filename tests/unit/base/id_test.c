@@ -48,11 +48,21 @@ static void random_ids_differ(void **state) {
     assert_true(id_is_hex(random_hex(key, 64), 64));
 }
 
+static void serials_differ(void **state) {
+    char all[1000][SERIAL_HEX_DIGITS + 1];
+    for (int i = 0; i < 1000; i++) {
+        assert_true(id_is_hex(serial_hex(all[i]), SERIAL_HEX_DIGITS));
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(all[i], all[k]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allow_lists_refuse_everything_else),
         cmocka_unit_test(session_names_are_dns_labels),
         cmocka_unit_test(random_ids_differ),
+        cmocka_unit_test(serials_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

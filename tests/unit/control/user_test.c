@@ -287,7 +287,7 @@ static void test_refresh_rotates_and_theft_ends_it(void **unused) {
           ERR_UNAUTHENTICATED, "bad_token");
     assert_int_equal(
         query_number(r.c, "SELECT COUNT(*) FROM audit_log WHERE action = 'login.refresh' AND outcome = "
-                          "'denied'"),
+                          "'refused'"),
         1);
     /* Access tokens end after 15 minutes, logins after 14 days without use. */
     OK(login_create(r.c, keyring, &alice, NULL, NULL, &first, &err));
