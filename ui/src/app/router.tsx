@@ -3,7 +3,7 @@ import { Shell } from '@/components/shell/Shell';
 import { PageError } from '@/components/ErrorBoundary';
 import { LoginPage } from '@/pages/login/LoginPage';
 import { NotFoundPage } from '@/pages/NotFoundPage';
-import { RequireOperator, RequireUser } from './guards';
+import { RequireAdmin, RequireOperator, RequireUser } from './guards';
 
 // Pages load when they are visited; sign-in is in the first load.
 const page = <K extends string>(load: () => Promise<Record<K, React.ComponentType>>, name: K) => ({
@@ -32,8 +32,18 @@ const routes: RouteObject[] = [
                 path: '/admin',
                 element: <RequireOperator />,
                 children: [
-                  { path: 'agents', ...page(() => import('@/pages/admin/AgentsPage'), 'AgentsPage') },
+                  { index: true, ...page(() => import('@/pages/admin/dashboard/DashboardPage'), 'DashboardPage') },
+                  { path: 'agents', ...page(() => import('@/pages/admin/agents/AgentsPage'), 'AgentsPage') },
                   { path: 'commands', ...page(() => import('@/pages/admin/CommandsPage'), 'CommandsPage') },
+                  {
+                    element: <RequireAdmin />,
+                    children: [
+                      { path: 'users', ...page(() => import('@/pages/admin/users/UsersPage'), 'UsersPage') },
+                      { path: 'groups', ...page(() => import('@/pages/admin/groups/GroupsPage'), 'GroupsPage') },
+                      { path: 'audit', ...page(() => import('@/pages/admin/audit/AuditPage'), 'AuditPage') },
+                      { path: 'settings', ...page(() => import('@/pages/admin/settings/SettingsPage'), 'SettingsPage') },
+                    ],
+                  },
                 ],
               },
               { path: '*', element: <NotFoundPage /> },

@@ -27,6 +27,8 @@ export function useOpened() {
     name,
     shown: name ?? shown,
     open: (next: string) => change(next, false),
+    /** To a neighbour: Back still leads to the list. */
+    replace: (next: string) => change(next, true),
     close: () => change(undefined, true),
   };
 }

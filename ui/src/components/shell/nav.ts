@@ -2,10 +2,15 @@
 import {
   IconApps,
   IconDeviceDesktop,
+  IconGauge,
+  IconHistory,
   IconKey,
   IconListDetails,
   IconServer2,
+  IconSettings,
   IconUserCircle,
+  IconUsers,
+  IconUsersGroup,
   type Icon,
 } from '@tabler/icons-react';
 import type { Role } from '@/api/types';
@@ -35,12 +40,18 @@ export const sectionLabel: Record<NavSection, string> = {
 export const isAdminSection = (section: NavSection) => section === 'operation' || section === 'administration';
 
 const OPERATORS: Role[] = ['operator', 'admin'];
+const ADMINS: Role[] = ['admin'];
 
 const items: NavItem[] = [
   { to: '/', label: 'Applications', icon: IconApps, section: 'workspace' },
   { to: '/sessions', label: 'My sessions', icon: IconDeviceDesktop, section: 'workspace' },
+  { to: '/admin', label: 'Dashboard', icon: IconGauge, section: 'operation', roles: OPERATORS, keywords: ['overview', 'orphans', 'stuck', 'failures'] },
   { to: '/admin/agents', label: 'Agents', icon: IconServer2, section: 'operation', roles: OPERATORS, keywords: ['machines', 'enrol', 'drain'] },
   { to: '/admin/commands', label: 'Commands', icon: IconListDetails, section: 'operation', roles: OPERATORS, keywords: ['queue'] },
+  { to: '/admin/users', label: 'Users', icon: IconUsers, section: 'administration', roles: ADMINS, keywords: ['accounts', 'people', 'quota'] },
+  { to: '/admin/groups', label: 'Groups', icon: IconUsersGroup, section: 'administration', roles: ADMINS, keywords: ['teams', 'members', 'quota'] },
+  { to: '/admin/audit', label: 'Audit log', icon: IconHistory, section: 'administration', roles: ADMINS, keywords: ['history', 'export', 'csv'] },
+  { to: '/admin/settings', label: 'Settings', icon: IconSettings, section: 'administration', roles: ADMINS, keywords: ['configuration', 'options'] },
   { to: '/account', label: 'My account', icon: IconUserCircle, section: 'account', keywords: ['profile', 'password', 'two-step', 'totp', 'browsers', 'logins'] },
   { to: '/account/api-keys', label: 'API keys', icon: IconKey, section: 'account', keywords: ['tokens', 'programs', 'scopes'] },
 ];

@@ -4,6 +4,7 @@ import { QuotaUsage } from '@/components/QuotaUsage';
 import { useUser } from '@/hooks/queries';
 import classes from './Account.module.css';
 import { BrowsersPanel } from './BrowsersPanel';
+import { ManagedGroups } from './ManagedGroups';
 import { MfaPanel } from './MfaPanel';
 import { PasswordPanel } from './PasswordPanel';
 import { ProfilePanel } from './ProfilePanel';
@@ -20,6 +21,7 @@ export function AccountPage() {
         </div>
         <div className={classes.column}>
           <MfaPanel />
+          <ManagedGroups />
           <BrowsersPanel />
           <Panel title="Usage" text="What you use of what you may use.">
             <QuotaUsage owner={{ kind: 'user', name: user.username }} />

@@ -12,11 +12,12 @@ import { formatDate, parseTime } from '@/lib/duration';
 import { notify } from '@/lib/notify';
 import { describeScopes } from '@/lib/scopes';
 
-export function ApiKeyTable({ items }: { items: ApiKey[] }) {
+/** `compact` for drawers: everything below the name. */
+export function ApiKeyTable({ items, compact }: { items: ApiKey[]; compact?: boolean }) {
   const deleting = useDialog<ApiKey>();
   const remove = useChange(deleteApiKey, [keys.apiKeys]);
   return (
-    <div className={table.frame}>
+    <div className={table.frame} data-compact={compact || undefined}>
       <table className={table.table}>
         <thead>
           <tr>

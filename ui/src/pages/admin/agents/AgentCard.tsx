@@ -1,59 +1,22 @@
-import { Badge, Code, Group, Progress, SimpleGrid, Skeleton, Text, Title } from '@mantine/core';
-import { IconServer2 } from '@tabler/icons-react';
+import { Badge, Group, Progress, Text, Title } from '@mantine/core';
 import { Link } from 'react-router-dom';
-import type { Agent, AgentStatus } from '@/api/types';
+import type { Agent } from '@/api/types';
 import { Elapsed } from '@/components/Elapsed';
-import { EmptyState } from '@/components/EmptyState';
-import { LoadError } from '@/components/LoadError';
-import { PageHeader } from '@/components/PageHeader';
 import { StatusDot } from '@/components/StatusDot';
-import { useAgents } from '@/hooks/queries';
+import { isAdmin, useUser } from '@/hooks/queries';
+import { statusColor } from '@/lib/agents';
 import { formatCpu, formatMemory } from '@/lib/quantity';
-import classes from './Admin.module.css';
+import classes from '../Admin.module.css';
+import { AgentMenu } from './AgentMenu';
 
-const statusColor: Record<AgentStatus, string> = { online: 'green', degraded: 'yellow', offline: 'red', draining: 'violet' };
-
-export function AgentsPage() {
-  const agents = useAgents();
-  const items = agents.data?.items ?? [];
-  const online = items.filter((agent) => agent.status === 'online').length;
-  return (
-    <>
-      <PageHeader title="Agents" text={items.length ? `${online} of ${items.length} online` : 'The machines that run sessions'} />
-      {agents.isPending ? (
-        <SimpleGrid cols={{ base: 1, md: 2 }} role="status" aria-label="Loading agents">
-          <Skeleton h={220} radius="lg" />
-          <Skeleton h={220} radius="lg" />
-        </SimpleGrid>
-      ) : agents.isError ? (
-        <LoadError error={agents.error} onRetry={() => void agents.refetch()} what="The agents" />
-      ) : items.length === 0 ? (
-        <EmptyState
-          icon={IconServer2}
-          title="No agent has connected yet"
-          text={
-            <>
-              Start one with <Code>streamspace agent</Code> on a machine that shall run sessions. It appears here by itself.
-            </>
-          }
-        />
-      ) : (
-        <SimpleGrid cols={{ base: 1, md: 2 }} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
-          {items.map((agent) => (
-            <AgentCard key={agent.agentId} agent={agent} />
-          ))}
-        </SimpleGrid>
-      )}
-    </>
-  );
-}
-
-function AgentCard({ agent }: { agent: Agent }) {
+export function AgentCard({ agent }: { agent: Agent }) {
+  const admin = isAdmin(useUser());
   const max = agent.capacity?.maxSessions ?? 0;
   const used = max > 0 ? Math.min(100, (agent.activeSessions / max) * 100) : 0;
+  const color = statusColor[agent.status] ?? 'gray';
   return (
     <li className={classes.card} data-testid={`agent-${agent.agentId}`} data-status={agent.status}>
-      <Group justify="space-between" wrap="nowrap">
+      <Group justify="space-between" wrap="nowrap" align="flex-start">
         <div style={{ minWidth: 0 }}>
           <Title order={2} fz={16} style={{ overflowWrap: 'anywhere' }}>
             {agent.agentId}
@@ -62,9 +25,12 @@ function AgentCard({ agent }: { agent: Agent }) {
             {[agent.platform, agent.region].filter(Boolean).join(' · ')}
           </Text>
         </div>
-        <Badge color={statusColor[agent.status] ?? 'gray'} tt="capitalize" leftSection={<StatusDot color={statusColor[agent.status] ?? 'gray'} />}>
-          {agent.status}
-        </Badge>
+        <Group gap={6} wrap="nowrap">
+          <Badge color={color} tt="capitalize" leftSection={<StatusDot color={color} />}>
+            {agent.status}
+          </Badge>
+          {admin && <AgentMenu agent={agent} />}
+        </Group>
       </Group>
       <div>
         <Group justify="space-between" mb={6}>
@@ -85,6 +51,11 @@ function AgentCard({ agent }: { agent: Agent }) {
         <Fact name="Version">{agent.version || '–'}</Fact>
         {agent.replica && <Fact name="Replica">{agent.replica}</Fact>}
       </dl>
+      {agent.status === 'draining' && (
+        <Text fz="sm" c="dimmed">
+          It gets no new sessions. {agent.activeSessions > 0 ? 'Those that it has go on.' : 'It has none any more.'}
+        </Text>
+      )}
       <Group gap={6} mt="auto">
         {Object.entries(agent.labels ?? {}).map(([key, value]) => (
           <Badge key={key} color="gray" fw={500}>
