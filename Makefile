@@ -45,7 +45,7 @@ $(BUILD)/streamspace: ninja ;
 test: deps $(BUILD)/streamspace ## all tests; ends with "N passed, N failed"
 	@tests/run.py $(ARGS)
 
-test-fast: deps $(BUILD)/streamspace ## lint, unit and API tests only
+test-fast: deps $(BUILD)/streamspace ## lint, unit and API tests (on SQLite) only
 	@tests/run.py lint unit api $(ARGS)
 
 test-fresh: ## prove `make run` in a minimal Debian 12 made for it (root; about ten minutes)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs the tests in groups, prints every failure, and ends with "N passed, N failed, N skipped".
 
-usage: tests/run.py [GROUP …] [--list]      without groups: all but the long ones
+usage: tests/run.py [GROUP …] [--list] [-k NAME]      without groups: all but the long ones
+
+-k runs only the Python or C tests of the groups whose name holds NAME, e.g. `tests/run.py api-postgres -k test_login`.
 """
 import json
 import os
@@ -50,6 +52,9 @@ def meson_build(directory, options, env=None):
 
 
 def meson_tests(tally, label, directory, arguments, env=None):
+    if ONLY:
+        listed = run(["meson", "test", "-C", directory, "--no-rebuild", "--list"], text=True, capture_output=True).stdout
+        arguments = arguments + [line.rpartition(" / ")[2] for line in listed.splitlines() if " / " in line and ONLY in line]
     environ = dict(os.environ, **(env or {}))
     log = f"{directory}/meson-logs/testlog.json"
     if os.path.exists(log):
@@ -80,12 +85,12 @@ def built(tally, label, directory, options, env=None):
     return False
 
 
-def python_tests(tally, label, directory, pattern="test_*.py"):
+def python_tests(tally, label, directory, pattern="test_*.py", env=None):
     """unittest below `directory`; counted from its own closing lines, its output is passed on."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", directory, "-t", directory, "-p", pattern],
+        [sys.executable, "-u", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", directory, "-t", directory, "-p", pattern, *(["-k", ONLY] if ONLY else [])],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        env=dict(os.environ, PYTHONPATH=f"{ROOT}/tests/lib", PYTHONDONTWRITEBYTECODE="1"))
+        env=dict(os.environ, PYTHONPATH=f"{ROOT}/tests/lib", PYTHONDONTWRITEBYTECODE="1", **(env or {})))
     output = []
     for line in process.stdout:
         output.append(line)
@@ -167,7 +172,12 @@ def group_ui(tally):
 
 
 def group_api(tally):
-    python_tests(tally, "api", "tests/api")
+    python_tests(tally, "api", "tests/api", env={"STREAMSPACE_TEST_ENGINE": "sqlite"})
+
+
+def group_api_postgres(tally):
+    """The same once more, with every server's data in a PostgreSQL that is started for them."""
+    python_tests(tally, "api-postgres", "tests/api", env={"STREAMSPACE_TEST_ENGINE": "postgres"})
 
 
 def group_e2e(tally):
@@ -203,14 +213,21 @@ def group_soak(tally):
 
 GROUPS = {
     "lint": group_lint, "unit": group_unit, "clang": group_clang, "ui": group_ui, "asan": group_asan,
-    "tsan": group_tsan, "sandbox": group_sandbox, "api": group_api, "e2e": group_e2e,
+    "tsan": group_tsan, "sandbox": group_sandbox, "api": group_api, "api-postgres": group_api_postgres, "e2e": group_e2e,
     "scenarios": group_scenarios, "soak": group_soak,
 }
 LONG = {"soak"}
+ONLY = None
 
 
 def main():
-    names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    global ONLY
+    arguments = sys.argv[1:]
+    if "-k" in arguments:
+        at = arguments.index("-k")
+        ONLY = "".join(arguments[at + 1:at + 2]) or None
+        del arguments[at:at + 2]
+    names = [argument for argument in arguments if not argument.startswith("-")]
     if "--list" in sys.argv:
         print("\n".join(GROUPS))
         return 0

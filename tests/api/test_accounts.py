@@ -1,8 +1,5 @@
 """Accounts: making, changing and removing users, and API keys with their scopes."""
 import json
-import os
-import pathlib
-import sqlite3
 import threading
 import time
 import unittest
@@ -17,10 +14,8 @@ OTHER = "another good long one"
 
 
 def audit(server, action):
-    """Rows of the audit log, read beside the server (SQLite's WAL lets us)."""
-    with sqlite3.connect(f"file:{os.path.join(server.data_dir, 'streamspace.db')}?mode=ro", uri=True) as database:
-        return database.execute("SELECT username, target, outcome, detail FROM audit_log WHERE action = ? ORDER BY id",
-                                (action,)).fetchall()
+    """Rows of the audit log, read beside the server."""
+    return server.sql("SELECT username, target, outcome, detail FROM audit_log WHERE action = ? ORDER BY id", (action,))
 
 
 def watch(test, client):
@@ -344,8 +339,7 @@ class ApiKeys(ApiTest):
     def test_no_key_stands_in_database_log_or_audit(self):
         key = self.make(name="secretive")["key"]
         self.with_key(key).expect(200, "GET", "/users")
-        kept = b"".join(pathlib.Path(self.server.data_dir, name).read_bytes()
-                        for name in os.listdir(self.server.data_dir) if name.startswith("streamspace.db"))
+        kept = self.server.data.dump()
         self.assertIn(b"secretive", kept)
         for place in (kept, self.server.output.encode(), json.dumps(audit(self.server, "api_key.create")).encode()):
             self.assertNotIn(key[4:].encode(), place)

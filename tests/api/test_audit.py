@@ -4,8 +4,6 @@ import csv
 import http.client
 import io
 import json
-import os
-import sqlite3
 import time
 import unittest
 import urllib.parse
@@ -120,15 +118,14 @@ class Export(ApiTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.server.stop()
-        with sqlite3.connect(os.path.join(cls.server.data_dir, "streamspace.db")) as database:
-            database.executemany(
-                "INSERT INTO audit_log (created_at, username, action, target, outcome, address, detail) "
-                "VALUES (?, ?, ?, ?, 'allowed', '192.0.2.7', ?)",
-                ((f"2020-01-01T00:00:00.{i % 1000:03}Z", "bulk", "test.bulk", f"t{i}", "x" * 300) for i in range(cls.ROWS)))
-            database.executemany(
-                "INSERT INTO audit_log (created_at, username, action, target, outcome, detail) "
-                "VALUES ('2020-01-02T00:00:00.000Z', 'evil', 'test.evil', ?, 'refused', ?)",
-                [("=cmd|' /C calc'!A0", "+1"), ("@SUM(A1)", "-2"), ('say "hi", ok', "two\r\nlines"), ("\tTab", "grüße")])
+        cls.server.sql_many(
+            "INSERT INTO audit_log (created_at, username, action, target, outcome, address, detail) "
+            "VALUES (?, ?, ?, ?, 'allowed', '192.0.2.7', ?)",
+            ((f"2020-01-01T00:00:00.{i % 1000:03}Z", "bulk", "test.bulk", f"t{i}", "x" * 300) for i in range(cls.ROWS)))
+        cls.server.sql_many(
+            "INSERT INTO audit_log (created_at, username, action, target, outcome, detail) "
+            "VALUES ('2020-01-02T00:00:00.000Z', 'evil', 'test.evil', ?, 'refused', ?)",
+            [("=cmd|' /C calc'!A0", "+1"), ("@SUM(A1)", "-2"), ('say "hi", ok', "two\r\nlines"), ("\tTab", "grüße")])
         cls.server._start()
         cls.admin = cls.server.client()
 
@@ -196,22 +193,19 @@ class Flood(unittest.TestCase):
         self.assertTrue(10 <= len(written) <= 25, len(written))
         numbers = sum(int(entry["detail"].split()[0]) for entry in told)
         server.stop()
-        with sqlite3.connect(os.path.join(server.data_dir, "streamspace.db")) as database:
-            numbers = sum(int(row[0].split()[0]) for row in
-                          database.execute("SELECT detail FROM audit_log WHERE action = 'audit.suppress'"))
-            written = database.execute("SELECT COUNT(*) FROM audit_log WHERE action = 'sessions.list'").fetchone()[0]
+        numbers = sum(int(row[0].split()[0])
+                      for row in server.sql("SELECT detail FROM audit_log WHERE action = 'audit.suppress'"))
+        written = server.sql("SELECT COUNT(*) FROM audit_log WHERE action = 'sessions.list'")[0][0]
         self.assertEqual(numbers + written, 300, "none is lost")
 
     def test_old_entries_go(self):
         server = Server(arguments=["--audit-days=2"])
         self.addCleanup(server.close)
         server.stop()
-        path = os.path.join(server.data_dir, "streamspace.db")
-        with sqlite3.connect(path) as database:
-            database.execute("INSERT INTO audit_log (created_at, username, action, outcome) "
-                             "VALUES ('2020-01-01T00:00:00.000Z', 'old', 'test.old', 'allowed')")
-            # the sweep runs once a minute of steady time: make the last one long ago
-            database.execute("UPDATE steady_clock SET ms = ms + 59000 - (ms % 60000)")
+        server.sql("INSERT INTO audit_log (created_at, username, action, outcome) "
+                   "VALUES ('2020-01-01T00:00:00.000Z', 'old', 'test.old', 'allowed')")
+        # the sweep runs once a minute of steady time: make the last one long ago
+        server.sql("UPDATE steady_clock SET ms = ms + 59000 - (ms % 60000)")
         server._start()
         admin = server.client()
         wait_for("the old entry is gone", lambda: not entries(admin, "action=test.old"), 90, 0.5)
@@ -275,8 +269,7 @@ class Secrets(unittest.TestCase):
         server.stop()
         self.assertIn("/api/v1/auth/login", server.output)
         self.check(secrets, server.output, "the log")
-        with sqlite3.connect(os.path.join(server.data_dir, "streamspace.db")) as database:
-            rows = database.execute("SELECT * FROM audit_log").fetchall()
+        rows = server.sql("SELECT * FROM audit_log")
         self.assertGreater(len(rows), 15)
         self.check(secrets, json.dumps(rows, ensure_ascii=False), "audit_log")
 

@@ -7,7 +7,7 @@ import unittest
 
 from apitest import ApiTest, cookies_of, problem
 from robot_agent import RobotAgent
-from streamspace import BOOTSTRAP_KEY, PASSWORD, ROOT, Server
+from streamspace import BOOTSTRAP_KEY, ENGINE, PASSWORD, ROOT, Server
 
 
 class Service(ApiTest):
@@ -19,6 +19,9 @@ class Service(ApiTest):
         self.assertEqual((version["name"], version["api"]), ("streamspace", "v1"))
         self.assertRegex(version["version"], r"^\d+\.\d+\.\d+")
         self.assertEqual(version, client.expect(200, "GET", "/version"))
+
+    def test_the_database_is_the_one_that_these_tests_are_for(self):
+        self.assertIn(f"database={ENGINE}", self.server.wait_output(r"serving.*")[0])
 
     def test_security_headers_are_on_everything(self):
         client = self.server.anonymous()

@@ -150,24 +150,31 @@ class Postgres:
         query = urllib.parse.urlencode({"port": self.port, **parameters})
         return f"postgres://{USER}@{host or ''}/{database}?{query}"
 
+    def run(self, program, *arguments, text=None):
+        """psql or pg_dump, with `text` to read; what it wrote."""
+        result = subprocess.run([f"{self.bin}/{program}", *arguments], input=text, capture_output=True, text=True,
+                                timeout=120, env=self._environ())
+        if result.returncode:
+            raise RuntimeError(f"{program}: {result.stderr}")
+        return result.stdout
+
     def sql(self, text, database="postgres"):
         """Rows as lists of texts."""
-        result = subprocess.run([f"{self.bin}/psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1",
-                                 "-d", self.url(database), "-c", text], capture_output=True, text=True, timeout=60,
-                                env=self._environ())
-        if result.returncode:
-            raise RuntimeError(f"{text}: {result.stderr}")
-        return [line.split("\t") for line in result.stdout.splitlines()]
+        output = self.run("psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-1", "-f", "-",
+                          "-d", self.url(database), text=text)
+        return [line.split("\t") for line in output.splitlines()]
 
     def create(self, name=None):
-        """A new database; its name."""
+        """A new database; its name. One of this name that is there already stays."""
         self.databases += 1
         name = name or f"test_{os.getpid()}_{self.databases}"
-        self.sql(f'CREATE DATABASE "{name}"')
+        if [name] in self.sql("SELECT datname FROM pg_database"):
+            return name
+        self.run("createdb", "-h", self.directory, "-p", str(self.port), "-U", USER, name)
         return name
 
     def drop(self, name):
-        self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self.run("dropdb", "-h", self.directory, "-p", str(self.port), "-U", USER, "--if-exists", "--force", name)
 
     def close(self):
         if self.process:

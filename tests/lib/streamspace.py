@@ -4,12 +4,14 @@ Everything has a deadline, everything started is ended by pid, and what a proces
 """
 import atexit
 import contextlib
+import hashlib
 import http.client
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -20,6 +22,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROGRAM = os.environ.get("STREAMSPACE_PROGRAM", os.path.join(ROOT, "build", "streamspace"))
 PASSWORD = "correct horse battery"
 BOOTSTRAP_KEY = "b" * 64
+# What servers keep their data in: "sqlite", or "postgres", which is started when the first of them needs it.
+ENGINE = os.environ.get("STREAMSPACE_TEST_ENGINE", "sqlite")
 _running = set()
 
 
@@ -212,13 +216,75 @@ class Place:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+class SqliteData:
+    """A server's data in a file, for tests that look at it or change it themselves."""
+
+    def __init__(self, data_dir):
+        self.data_dir = data_dir
+        self.path = os.path.join(data_dir, "streamspace.db")
+        self.env = {}
+
+    def sql(self, statement, parameters=()):
+        with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as database, database:
+            return database.execute(statement, parameters).fetchall()
+
+    def sql_many(self, statement, rows):
+        with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as database, database:
+            database.executemany(statement, rows)
+
+    def dump(self):
+        """All that is stored, as bytes."""
+        return b"".join(open(os.path.join(self.data_dir, name), "rb").read()
+                        for name in os.listdir(self.data_dir) if name.startswith("streamspace.db"))
+
+    def drop(self):
+        pass
+
+
+class PostgresData:
+    """The same in a database of the tests' PostgreSQL; one for each data directory."""
+
+    def __init__(self, data_dir):
+        import postgres
+        self.server = postgres.shared()
+        self.name = self.server.create("d" + hashlib.sha256(data_dir.encode()).hexdigest()[:16])
+        self.env = {"STREAMSPACE_DATABASE": self.server.url(self.name)}
+
+    @staticmethod
+    def _filled(statement, parameters):
+        def literal(value):
+            return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
+        parts = statement.split("?")
+        assert len(parts) == len(parameters) + 1, statement
+        return "".join(part + literal(value) for part, value in zip(parts, parameters)) + parts[-1]
+
+    def sql(self, statement, parameters=()):
+        statement = self._filled(statement, parameters)
+        if not statement.startswith("SELECT"):
+            return self.server.sql(statement, self.name)
+        rows = self.server.sql(f"SELECT COALESCE(json_agg(row_to_json(q)), '[]') FROM ({statement}) q", self.name)
+        return [tuple(row.values()) for row in json.loads("".join(line[0] for line in rows))]
+
+    def sql_many(self, statement, rows):
+        self.server.sql(";\n".join(self._filled(statement, row) for row in rows), self.name)
+
+    def dump(self):
+        return self.server.run("pg_dump", "-d", self.server.url(self.name)).encode()
+
+    def drop(self):
+        self.server.drop(self.name)
+
+
 class Server(Process):
-    """`streamspace server`. `port` 0 takes a free one; restart() keeps port and data."""
+    """`streamspace server`. `port` 0 takes a free one; restart() keeps port and data. What it stores can be read and
+    changed by sql() and sql_many(), with "?" for parameters, on both engines."""
 
     def __init__(self, data_dir=None, arguments=(), env=None, port=0):
         self.place = None if data_dir else Place()
         self.data_dir = data_dir or self.place.path
-        self.extra, self.env = list(arguments), dict(env or {})
+        self.data = (PostgresData if ENGINE == "postgres" else SqliteData)(self.data_dir)
+        self.sql, self.sql_many = self.data.sql, self.data.sql_many
+        self.extra, self.env = list(arguments), dict(self.data.env, **(env or {}))
         self.port = port
         self._start()
 
@@ -274,6 +340,7 @@ class Server(Process):
             self.stop()
         if self.place:
             self.place.close()
+            self.data.drop()
 
 
 class Agent(Process):

@@ -66,7 +66,7 @@ static void test_tokens(void **unused) {
     FAILS(agent_register(r.c, &b, &other, &err), ERR_UNAUTHENTICATED, "bad_key");
     assert_int_equal(
         query_number(r.c, "SELECT COUNT(*) FROM audit_log WHERE action = 'agent.register' AND outcome = "
-                          "'denied'"),
+                          "'refused'"),
         5);
     /* After an hour it is over. */
     OK(agent_token_create(r.c, &r.admin, NULL, token, at, &err));

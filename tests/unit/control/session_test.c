@@ -62,7 +62,7 @@ static void test_create(void **unused) {
         "firefox-esr");
     assert_int_equal(
         query_number(r.c, "SELECT COUNT(*) FROM audit_log WHERE action = 'session.create' AND username = "
-                          "'alice' AND outcome = 'success'"),
+                          "'alice' AND outcome = 'allowed'"),
         1);
     assert_int_equal(
         query_number(r.c, "SELECT COUNT(*) FROM events WHERE kind = 'session' AND audience = 'user:alice'"),
