@@ -30,7 +30,7 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     api->version = str_dup(options->version ? options->version : "unknown");
     api->bootstrap_key = str_empty(options->bootstrap_key) ? NULL : str_dup(options->bootstrap_key);
     api->ready_agent = str_dup(options->ready_agent);
-    api->secure = options->public_url && str_starts(options->public_url, "https:");
+    api->secure = options->tls || (options->public_url && str_starts(options->public_url, "https:"));
     api->login_accounts = rate_limit_create(burst, refill_ms);
     api->login_addresses =
         rate_limit_create(burst * ADDRESS_BURST_FACTOR, refill_ms / ADDRESS_BURST_FACTOR + 1);
@@ -46,7 +46,12 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     return 0;
 }
 
+void api_drain(struct api *api) {
+    atomic_store(&api->draining, true);
+}
+
 void api_stop(struct api *api) {
+    atomic_store(&api->draining, true);
     atomic_store(&api->stopping, true);
     log_streams_stop(api->log_streams);
     workers_stop(api->workers);

@@ -34,6 +34,7 @@ struct api_options {
     struct keyring *keyring;
     const struct http_static *assets; /* the page (ui_assets.h); NULL: none */
     const char *public_url;           /* "https://desk.example.org"; NULL: what the request's Host says */
+    bool tls;                         /* this server speaks https itself */
     const char *version;
     const char *bootstrap_key; /* AGENT_BOOTSTRAP_KEY, or NULL */
     const char *ready_agent;   /* /readyz is 200 only while this agent is online; NULL: not asked */
@@ -50,6 +51,8 @@ void api_handler(void *arg, struct http_request *request);
 size_t api_body_limit(void *arg, struct http_request *request);
 void api_error(void *arg, struct http_request *request, const struct err *err);
 
+/* From now on /readyz says 503: load balancers look elsewhere. Everything is served on. */
+void api_drain(struct api *api);
 /* Ends log streams that are followed and answers everything that still waits, so that http_server_stop() has
  * nothing to wait for; later requests get 503. */
 void api_stop(struct api *api);

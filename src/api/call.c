@@ -76,7 +76,7 @@ void call_headers(struct call *call) {
     call->has_headers = true;
     for (size_t i = 0; i < sizeof security_headers / sizeof security_headers[0]; i++)
         http_add_constant_header(call->request, security_headers[i].name, security_headers[i].value);
-    if (call->api->secure)
+    if (call->api->secure || http_is_secure(call->request))
         http_add_constant_header(call->request, "Strict-Transport-Security", "max-age=31536000");
 }
 

@@ -41,7 +41,8 @@ struct api {
     struct rate_limit *login_accounts, *login_addresses;
     struct traffic *traffic;
     struct log_streams *log_streams;
-    _Atomic bool stopping;
+    _Atomic bool draining; /* /readyz says 503 */
+    _Atomic bool stopping; /* everything does */
     int64_t started_wall_ms;
 };
 

@@ -5,12 +5,18 @@
 
 #include <strings.h>
 
+/* Behind a proxy it is the request that tells. */
+static bool is_secure(const struct http_request *request, bool secure) {
+    return secure || http_is_secure(request);
+}
+
 static const char *cookie_name(bool secure, const char *plain, const char *host) {
     return secure ? host : plain;
 }
 
 const char *cookie_session(struct http_request *request, bool secure) {
-    return http_cookie(request, cookie_name(secure, COOKIE_SESSION, "__Host-" COOKIE_SESSION));
+    return http_cookie(request,
+                       cookie_name(is_secure(request, secure), COOKIE_SESSION, "__Host-" COOKIE_SESSION));
 }
 
 static void cookie_set(struct http_request *request, bool secure, const char *name, const char *value,
@@ -24,6 +30,7 @@ static void cookie_set(struct http_request *request, bool secure, const char *na
 }
 
 void cookies_set(struct http_request *request, bool secure, const char *session, const char *csrf) {
+    secure = is_secure(request, secure);
     cookie_set(request, secure, cookie_name(secure, COOKIE_SESSION, "__Host-" COOKIE_SESSION), session,
                false);
     cookie_set(request, secure, cookie_name(secure, COOKIE_CSRF, "__Host-" COOKIE_CSRF), csrf, true);

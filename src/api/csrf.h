@@ -19,6 +19,7 @@ struct call;
 #define COOKIE_CSRF "csrf_token"
 #define COOKIE_DAYS 14
 
+/* `secure`: all is https. A request that came by https through a trusted proxy counts likewise. */
 /* The value of the session cookie, or NULL. With `secure` only the __Host- name counts. */
 const char *cookie_session(struct http_request *request, bool secure);
 /* Sets both cookies; NULL values remove them. */

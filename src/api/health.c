@@ -19,6 +19,8 @@ void health_get(struct call *call) {
 
 static int check_ready(struct call *call, struct err *err) {
     struct api *api = call->api;
+    if (atomic_load(&api->draining))
+        return err_set(err, ERR_UNAVAILABLE, "shutting_down", "the server is going away");
     if (db_ping(api->db, err) < 0)
         return err_set(err, ERR_UNAVAILABLE, "database_unavailable", "the database is out of reach");
     if (!api->ready_agent)

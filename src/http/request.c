@@ -110,7 +110,53 @@ int request_check_head(struct http_request *request, struct err *err) {
     return check_target(request, err);
 }
 
+/* --- who asks --- */
+
+/* All values of a header, joined: several lines of one name are one list (RFC 9110 section 5.3). */
+struct joined {
+    const char *name;
+    struct strbuf text;
+    bool any;
+};
+
+static enum MHD_Result join_value(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
+    struct joined *joined = arg;
+    if (strcasecmp(name, joined->name) != 0)
+        return MHD_YES;
+    strbuf_printf(&joined->text, "%s%s", joined->any ? ", " : "", value ? value : "");
+    joined->any = true;
+    return MHD_YES;
+}
+
+/* Owned, or NULL: no such header, or too long to be believed. */
+static char *all_values(struct http_request *request, const char *name) {
+    struct joined joined = {.name = name, .text = STRBUF_MAX(HTTP_FORWARDED_MAX)};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, join_value, &joined);
+    if (joined.any && !joined.text.overflow)
+        return strbuf_steal(&joined.text);
+    strbuf_finish(&joined.text);
+    return NULL;
+}
+
+void request_find_client(struct http_request *request) {
+    const struct http_proxies *proxies = request->server->options.proxies;
+    if (!proxies || !http_proxies_trust(proxies, request->address))
+        return;
+    if (proxies->rfc7239) {
+        _cleanup_free_ char *forwarded = all_values(request, "Forwarded");
+        http_proxies_forwarded(proxies, forwarded, request->address, &request->secure);
+    } else {
+        _cleanup_free_ char *from = all_values(request, "X-Forwarded-For");
+        _cleanup_free_ char *scheme = all_values(request, "X-Forwarded-Proto");
+        http_proxies_x_forwarded(proxies, from, scheme, request->address, &request->secure);
+    }
+}
+
 /* --- what handlers ask --- */
+
+bool http_is_secure(const struct http_request *request) {
+    return request->secure;
+}
 
 const char *http_method(const struct http_request *request) {
     return request->method;

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "http/listen.h"
+#include "http/tls_internal.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,32 +18,88 @@
 
 /* --- connections --- */
 
-static void peer_address(struct http_peer *peer, const struct sockaddr *address) {
-    str_copy(peer->address, sizeof peer->address, "unix");
+struct address_count {
+    unsigned connections;
+};
+
+static void address_text(char *text, const struct sockaddr *address) {
+    str_copy(text, INET6_ADDRSTRLEN, "unix");
     if (address && address->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const void *)address;
-        inet_ntop(AF_INET, &v4->sin_addr, peer->address, sizeof peer->address);
+        inet_ntop(AF_INET, &v4->sin_addr, text, INET6_ADDRSTRLEN);
     } else if (address && address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)address;
         if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-            inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], peer->address, sizeof peer->address);
+            inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, INET6_ADDRSTRLEN);
         else
-            inet_ntop(AF_INET6, &v6->sin6_addr, peer->address, sizeof peer->address);
+            inet_ntop(AF_INET6, &v6->sin6_addr, text, INET6_ADDRSTRLEN);
     }
+}
+
+static bool is_bounded(const struct http_server *server, const char *address) {
+    return !str_eq(address, "unix") &&
+           !(server->options.proxies && http_proxies_trust(server->options.proxies, address));
+}
+
+/* One address may not take all the connections there are. */
+static enum MHD_Result on_accept(void *arg, const struct sockaddr *sockaddr, socklen_t length) {
+    struct http_server *server = arg;
+    char address[INET6_ADDRSTRLEN];
+    address_text(address, sockaddr);
+    if (!is_bounded(server, address))
+        return MHD_YES;
+    pthread_mutex_lock(&server->lock);
+    const struct address_count *count = map_get(server->addresses, address);
+    bool full = count && count->connections >= server->options.address_max;
+    pthread_mutex_unlock(&server->lock);
+    if (full)
+        log_debug("a connection was refused: its address has too many", "peer", address);
+    return full ? MHD_NO : MHD_YES;
+}
+
+/* Under server->lock. */
+static void count_peer(struct http_peer *peer) {
+    struct map *addresses = peer->server->addresses;
+    struct address_count *count = map_get(addresses, peer->address);
+    peer->counted = is_bounded(peer->server, peer->address);
+    if (!peer->counted)
+        return;
+    if (!count) {
+        count = mem_zalloc(sizeof *count);
+        map_set(addresses, peer->address, count);
+    }
+    count->connections++;
+}
+
+static void uncount_locked(struct http_peer *peer) {
+    struct address_count *count = peer->counted ? map_get(peer->server->addresses, peer->address) : NULL;
+    peer->counted = false;
+    if (count && --count->connections == 0)
+        free(map_remove(peer->server->addresses, peer->address));
+}
+
+void peer_upgraded(struct http_peer *peer) {
+    pthread_mutex_lock(&peer->server->lock);
+    uncount_locked(peer);
+    peer->upgraded = true;
+    peer->server->tls_upgraded++;
+    pthread_mutex_unlock(&peer->server->lock);
 }
 
 static void peer_opened(struct http_server *server, struct MHD_Connection *connection, void **slot) {
     struct http_peer *peer = mem_zalloc(sizeof *peer);
     peer->server = server;
     peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    peer_address(peer, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    address_text(peer->address,
+                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
     /* A machine that vanished never says so, and a sleeping connection sends nothing that would find out. */
     setsockopt(peer->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
     setsockopt(peer->fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){30}, sizeof(int));
     setsockopt(peer->fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){10}, sizeof(int));
     setsockopt(peer->fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){3}, sizeof(int));
-    peer_expect(peer);
+    peer_expect(peer, server->options.head_seconds);
     pthread_mutex_lock(&server->lock);
+    count_peer(peer);
     peer->id = ++server->next_peer;
     peer->next = server->peers;
     if (peer->next)
@@ -51,12 +109,18 @@ static void peer_opened(struct http_server *server, struct MHD_Connection *conne
     *slot = peer;
 }
 
-static void request_over(struct http_server *server) {
+static void one_over(struct http_server *server) {
     if (atomic_fetch_sub(&server->active, 1) == 1 && atomic_load(&server->draining)) {
         pthread_mutex_lock(&server->lock);
         pthread_cond_signal(&server->quiet);
         pthread_mutex_unlock(&server->lock);
     }
+}
+
+void request_over(struct http_request *request) {
+    if (!request->over)
+        one_over(request->server);
+    request->over = true;
 }
 
 static void peer_closed(struct http_server *server, void **slot) {
@@ -65,10 +129,13 @@ static void peer_closed(struct http_server *server, void **slot) {
         return;
     if (peer->request) { /* libmicrohttpd ran out of memory over its head, and does not call on_completed then
                           */
+        request_over(peer->request);
         request_destroy(peer->request);
-        request_over(server);
     }
     pthread_mutex_lock(&server->lock);
+    uncount_locked(peer);
+    if (peer->upgraded && --server->tls_upgraded == 0)
+        pthread_cond_signal(&server->quiet);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -99,7 +166,8 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
     request->peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     request->peer->request = request;
     str_copy(request->address, sizeof request->address, request->peer->address);
-    peer_expect(request->peer);
+    request->secure = server->options.tls;
+    peer_expect(request->peer, server->options.head_seconds);
     /* Next, libmicrohttpd would cut the query into parameters, in the connection's memory; of many small ones
      * that is more than there is, and 0.9.75 then neither answers nor closes nor calls on_completed. We read
      * the query from our own copy: what stands in its buffer is taken away from it. */
@@ -124,6 +192,8 @@ static enum MHD_Result refuse_too_large(struct http_request *request, void **slo
 static enum MHD_Result on_head(struct http_request *request, void **slot) {
     const struct http_server_options *options = &request->server->options;
     request->stage = STAGE_BODY;
+    peer_expect(request->peer, options->body_seconds);
+    request_find_client(request);
     struct err err = {0};
     if (request_check_head(request, &err) < 0)
         return refuse(request, slot, &err);
@@ -186,15 +256,17 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
     *slot = NULL;
     peer->request = NULL;
     if (request) {
-        peer_expect(request->peer);
+        peer_expect(request->peer, server->options.idle_seconds);
         if (request->stream)
             watch_stream(server, request->peer, false);
         /* whoever answered is still inside the lock */
         pthread_mutex_lock(&request->lock);
         pthread_mutex_unlock(&request->lock);
+        request_over(request);
         request_destroy(request);
+    } else {
+        one_over(server); /* detached */
     }
-    request_over(server);
 }
 
 /* --- start and stop --- */
@@ -212,18 +284,31 @@ static void on_log(void *arg, const char *format, va_list args) {
 
 static int start_daemon(struct http_server *server, int listen_fd, struct err *err) {
     const struct http_server_options *options = &server->options;
-    struct MHD_OptionItem pool[] = {{options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-                                     (intptr_t)options->threads, NULL},
-                                    {MHD_OPTION_END, 0, NULL}};
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned connections = options->connection_max;
+    struct MHD_OptionItem more[4];
+    size_t count = 0;
+    if (options->threads > 1)
+        more[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL};
+    if (options->tls) {
+        flags |= MHD_USE_TLS;
+        connections *= 2; /* upgraded ones stay with libmicrohttpd: as many again */
+        more[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)http_tls_retrieve};
+        more[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)HTTP_TLS_PRIORITIES};
+    }
+    more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-        NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_LISTEN_SOCKET,
-        listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, server, MHD_OPTION_CONNECTION_LIMIT, options->connection_max,
+        flags, 0, on_accept, server, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_BYTES_MAX,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)MEMORY_INCREMENT, MHD_OPTION_CONNECTION_TIMEOUT,
-        options->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+        options->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
     if (!server->daemon)
         return err_set(err, ERR_INTERNAL, NULL, "cannot start the HTTP server");
     return 0;
@@ -238,11 +323,22 @@ static void fill_defaults(struct http_server_options *options) {
         options->body_max = HTTP_BODY_MAX_DEFAULT;
     if (!options->idle_seconds)
         options->idle_seconds = HTTP_IDLE_SECONDS_DEFAULT;
+    if (!options->head_seconds)
+        options->head_seconds = options->idle_seconds < HTTP_HEAD_SECONDS_DEFAULT ? options->idle_seconds
+                                                                                  : HTTP_HEAD_SECONDS_DEFAULT;
+    if (!options->body_seconds)
+        options->body_seconds = options->idle_seconds < HTTP_BODY_SECONDS_DEFAULT ? options->idle_seconds
+                                                                                  : HTTP_BODY_SECONDS_DEFAULT;
+    if (!options->address_max)
+        options->address_max = HTTP_ADDRESS_CONNECTIONS_DEFAULT;
+    if (!options->drain_ms)
+        options->drain_ms = HTTP_STOP_GRACE_MS;
 }
 
 static void server_free(struct http_server *server) {
     watch_stop(server);
     upgraded_count_unref(server->upgraded);
+    map_destroy(server->addresses, free);
     pthread_cond_destroy(&server->quiet);
     pthread_mutex_destroy(&server->lock);
     free(server);
@@ -257,6 +353,8 @@ int http_server_start(struct http_server **ret, const struct http_server_options
     pthread_cond_init(&server->quiet, NULL);
     server->upgraded = mem_zalloc(sizeof *server->upgraded);
     atomic_store(&server->upgraded->references, 1);
+    pthread_mutex_init(&server->upgraded->lock, NULL);
+    server->addresses = map_create();
     _cleanup_close_ int fd = options->listen_fd;
     if (options->listen && http_listen(options->listen, &fd, err) < 0)
         goto failed;
@@ -277,16 +375,40 @@ uint16_t http_server_port(const struct http_server *server) {
     return server->port;
 }
 
+static void deadline_in(struct timespec *until, unsigned limit_ms) {
+    clock_gettime(CLOCK_REALTIME, until);
+    until->tv_sec += limit_ms / 1000;
+    until->tv_nsec += (long)(limit_ms % 1000) * 1000000;
+    if (until->tv_nsec >= 1000000000) {
+        until->tv_sec++;
+        until->tv_nsec -= 1000000000;
+    }
+}
+
 /* Waits for the requests under way, but not for ever. */
-static void wait_quiet(struct http_server *server) {
+static void wait_quiet(struct http_server *server, unsigned limit_ms) {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += HTTP_STOP_GRACE_MS / 1000;
+    deadline_in(&until, limit_ms);
     pthread_mutex_lock(&server->lock);
     while (atomic_load(&server->active) > 0)
         if (pthread_cond_timedwait(&server->quiet, &server->lock, &until) != 0)
             break;
     pthread_mutex_unlock(&server->lock);
+}
+
+/* Their owners have closed them: what they wrote last is still on its way through libmicrohttpd. Whoever has
+ * not is cut off. */
+static void end_tls_upgraded(struct http_server *server) {
+    struct timespec until;
+    deadline_in(&until, HTTP_STOP_GRACE_MS);
+    pthread_mutex_lock(&server->lock);
+    while (server->tls_upgraded > 0)
+        if (pthread_cond_timedwait(&server->quiet, &server->lock, &until) != 0)
+            break;
+    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_lock(&server->upgraded->lock);
+    server->upgraded->stopped = true;
+    pthread_mutex_unlock(&server->upgraded->lock);
 }
 
 static void wake_deferred(struct http_server *server) {
@@ -299,27 +421,29 @@ static void wake_deferred(struct http_server *server) {
 /* By shutdown(2), which refuses new connections from now on. MHD_quiesce_daemon() would be the library's way,
  * but with epoll it races with the library's own threads for the removal of the socket, and the loser aborts
  * the process (0.9.75 to 1.0). Its threads find accept(2) failing with EINVAL until the daemon is stopped, in
- * HTTP_STOP_GRACE_MS twice at most. */
-static void stop_accepting(struct http_server *server) {
+ * drain_ms and HTTP_STOP_GRACE_MS at most. */
+void http_server_stop_accepting(struct http_server *server) {
     shutdown(server->listen_fd, SHUT_RDWR);
 }
 
 void http_server_stop(struct http_server *server) {
     if (!server)
         return;
-    stop_accepting(server);
+    http_server_stop_accepting(server);
     pthread_mutex_lock(&server->lock);
     atomic_store(&server->draining, true);
     pthread_mutex_unlock(&server->lock);
     streams_wake_all(server);
-    wait_quiet(server);
+    wait_quiet(server, server->options.drain_ms);
     pthread_mutex_lock(&server->lock);
     atomic_store(&server->stopping, true);
     bool left = server->deferred != NULL;
     pthread_mutex_unlock(&server->lock);
     wake_deferred(server);
     if (left)
-        wait_quiet(server); /* their 503 goes out */
+        wait_quiet(server, HTTP_STOP_GRACE_MS); /* their 503 goes out */
+    if (server->options.tls)
+        end_tls_upgraded(server);
     MHD_stop_daemon(server->daemon);
     server_free(server);
 }

@@ -15,6 +15,8 @@
 #define SS_HTTP_SERVER_H
 
 #include "base/err.h"
+#include "http/proxies.h"
+#include "http/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +44,15 @@ struct http_server_options {
     unsigned threads;        /* 0: one per core */
     unsigned connection_max; /* 0: HTTP_CONNECTIONS_DEFAULT */
     size_t body_max;         /* 0: HTTP_BODY_MAX_DEFAULT */
-    unsigned idle_seconds; /* 0: HTTP_IDLE_SECONDS_DEFAULT; a request must also come in whole in this time */
+    unsigned address_max;    /* connections of one address at once, trusted proxies and Unix sockets excepted;
+                              * 0: HTTP_ADDRESS_CONNECTIONS_DEFAULT */
+    unsigned idle_seconds;   /* until the next request begins; 0: HTTP_IDLE_SECONDS_DEFAULT */
+    unsigned head_seconds;   /* from the connection, or its first request line, to the end of the head; 0:
+                              * HTTP_HEAD_SECONDS_DEFAULT */
+    unsigned body_seconds;   /* for the body; 0: HTTP_BODY_SECONDS_DEFAULT */
+    unsigned drain_ms;       /* for requests under way when the server stops; 0: HTTP_STOP_GRACE_MS */
+    struct http_tls *tls;    /* borrowed for the server's life; NULL: plain */
+    const struct http_proxies *proxies; /* borrowed likewise; NULL: nobody's word is taken */
     http_handler_fn handler;
     http_body_limit_fn body_limit;
     http_error_fn error;
@@ -52,6 +62,10 @@ struct http_server_options {
 #define HTTP_CONNECTIONS_DEFAULT 8192
 #define HTTP_BODY_MAX_DEFAULT (1024 * 1024)
 #define HTTP_IDLE_SECONDS_DEFAULT 60
+#define HTTP_HEAD_SECONDS_DEFAULT 20
+#define HTTP_BODY_SECONDS_DEFAULT 60
+#define HTTP_ADDRESS_CONNECTIONS_DEFAULT 1024
+#define HTTP_STOP_GRACE_MS 2000
 /* Of one request's head; more is 431. libmicrohttpd clears this much for every request: 64 KB cost 13 % of
  * one. */
 #define HTTP_HEADER_BYTES_MAX (32 * 1024)
@@ -59,9 +73,11 @@ struct http_server_options {
 int http_server_start(struct http_server **ret, const struct http_server_options *options, struct err *err);
 /* The port that was bound (for ":0"), 0 for Unix sockets. */
 uint16_t http_server_port(const struct http_server *server);
-/* Stops accepting, ends open streams, gives requests under way 2 s, answers 503 for deferred ones that are
- * still unanswered (their owners may yet call http_reply, which is dropped), waits for handlers, frees.
- * Upgraded sockets live on. Accepts NULL. */
+/* Takes no new connections from here on; those that are open are served on. */
+void http_server_stop_accepting(struct http_server *server);
+/* Stops accepting, ends open streams, gives requests under way drain_ms, answers 503 for deferred ones that
+ * are still unanswered (their owners may yet call http_reply, which is dropped), waits for handlers, frees.
+ * Upgraded sockets live on, but under TLS, where they end; their owners close them as ever. Accepts NULL. */
 void http_server_stop(struct http_server *server);
 
 /* --- the request: everything returned is borrowed from it --- */
@@ -78,8 +94,11 @@ const char *http_cookie(struct http_request *request, const char *name);
  * NUL. */
 char *http_decode(const char *text, size_t length, bool plus_is_space);
 const char *http_body(const struct http_request *request, size_t *ret_length); /* never NULL */
-/* The peer's address as text without port ("127.0.0.1"); "unix" for Unix sockets. */
+/* The client's address as text without port ("127.0.0.1"; "unix" for Unix sockets): the peer's, or what a
+ * trusted proxy says. */
 const char *http_peer(const struct http_request *request);
+/* Did the client come by https: to us, or to a trusted proxy that says so? */
+bool http_is_secure(const struct http_request *request);
 /* 16 hex digits made for this request; the server adds it to every reply as X-Request-Id. */
 const char *http_request_id(const struct http_request *request);
 /* Room for the router: pointers kept with the request. */

@@ -20,9 +20,8 @@
 #include <stdatomic.h>
 
 #define HTTP_ERROR_DRAIN_MAX                                                                                 \
-    (8 * 1024 * 1024)           /* of a body that is too long: read and dropped, so that the                 \
-                                 * client gets to read the 413 instead of a reset */
-#define HTTP_STOP_GRACE_MS 2000 /* for requests under way when the server stops */
+    (8 * 1024 * 1024) /* of a body that is too long: read and dropped, so that the                           \
+                       * client gets to read the 413 instead of a reset */
 #define HTTP_REQUEST_ID_DIGITS SERIAL_HEX_DIGITS
 
 /* A client's connection, from accept to close. */
@@ -32,6 +31,8 @@ struct http_peer {
     int fd;                   /* libmicrohttpd's */
     _Atomic int64_t deadline; /* clock_ms by which something must have come, 0: the wait is ours */
     char address[INET6_ADDRSTRLEN];
+    bool counted;                      /* in server->addresses */
+    bool upgraded;                     /* under TLS, and counted in server->tls_upgraded */
     struct http_request *request;      /* begun and not completed; of the connection's thread */
     struct http_peer *previous, *next; /* server->peers, under server->lock */
 };
@@ -40,6 +41,8 @@ struct http_peer {
 struct upgraded_count {
     atomic_uint references;
     atomic_uint alive;
+    pthread_mutex_t lock;
+    bool stopped; /* under the lock: libmicrohttpd's part of them is gone */
 };
 
 struct http_server {
@@ -52,7 +55,9 @@ struct http_server {
     atomic_bool draining; /* streams are ended */
     atomic_bool stopping; /* and nothing goes to sleep any more */
     pthread_mutex_t lock;
-    pthread_cond_t quiet; /* active has become 0 while draining */
+    pthread_cond_t quiet;  /* active has become 0 while draining */
+    unsigned tls_upgraded; /* connections whose bytes libmicrohttpd still passes on */
+    struct map *addresses; /* how many connections each has: struct address_count */
     struct http_peer *peers;
     uint64_t next_peer;
     struct http_request *deferred; /* suspended, waiting for their answer */
@@ -71,10 +76,12 @@ struct query_parameter {
 struct http_request {
     struct http_server *server;
     _Atomic(struct MHD_Connection *)
-        connection;         /* NULL: detached, the server has answered in the owner's place */
-    struct http_peer *peer; /* gone when detached */
-    char address[INET6_ADDRSTRLEN];
-    char *target; /* the request target as it came; cut at '?' */
+        connection;                 /* NULL: detached, the server has answered in the owner's place */
+    struct http_peer *peer;         /* gone when detached */
+    char address[INET6_ADDRSTRLEN]; /* the client's */
+    bool secure;                    /* it came by https */
+    bool over;                      /* not counted in server->active any more */
+    char *target;                   /* the request target as it came; cut at '?' */
     const char *path, *method;
     char *query_text; /* inside target, or NULL */
     struct query_parameter *query;
@@ -105,9 +112,15 @@ struct http_request {
     void (*user_destroy)(void *);
 };
 
+/* server.c */
+void peer_upgraded(struct http_peer *peer);      /* it is no HTTP connection any more */
+void request_over(struct http_request *request); /* once */
+
 /* request.c */
 struct http_request *request_create(struct http_server *server, const char *target);
 void request_destroy(struct http_request *request);
+/* Who asks, where a trusted proxy says so. */
+void request_find_client(struct http_request *request);
 /* Refuses heads that could be understood in two ways. */
 int request_check_head(struct http_request *request, struct err *err);
 
@@ -137,7 +150,7 @@ void upgraded_count_unref(struct upgraded_count *count);
 int watch_start(struct http_server *server, struct err *err);
 void watch_stop(struct http_server *server);
 void watch_stream(struct http_server *server, const struct http_peer *peer, bool on);
-void peer_expect(struct http_peer *peer); /* something must come within idle_seconds */
+void peer_expect(struct http_peer *peer, unsigned seconds); /* something must be whole within this time */
 void peer_shutdown(struct http_server *server, uint64_t peer_id); /* under server->lock */
 
 #endif

@@ -13,8 +13,8 @@
 #define WATCH_PERIOD_MS 500
 #define WATCH_EVENTS 64
 
-void peer_expect(struct http_peer *peer) {
-    atomic_store(&peer->deadline, clock_ms() + (int64_t)peer->server->options.idle_seconds * 1000);
+void peer_expect(struct http_peer *peer, unsigned seconds) {
+    atomic_store(&peer->deadline, clock_ms() + (int64_t)seconds * 1000);
 }
 
 void peer_shutdown(struct http_server *server, uint64_t peer_id) {

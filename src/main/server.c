@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/ui_assets.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -20,7 +21,11 @@
 
 #include <signal.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 struct control_plane {
@@ -33,6 +38,8 @@ struct control_plane {
     struct hub *hub;
     struct http_static page;
     struct api *api;
+    struct http_tls *tls; /* NULL: plain */
+    struct http_proxies proxies;
     struct http_server *http;
 };
 
@@ -87,6 +94,43 @@ static int prepare_domain(struct control_plane *plane, struct err *err) {
     return keyring_create(&plane->keyring, conn, setting_start_text(SETTING_JWT_SECRET), err);
 }
 
+static int read_tls(struct control_plane *plane, struct err *err) {
+    const char *cert = setting_start_text(SETTING_TLS_CERT), *key = setting_start_text(SETTING_TLS_KEY);
+    if (!cert && !key)
+        return 0;
+    if (!cert || !key)
+        return err_set(err, ERR_INVALID, NULL, "--tls-cert and --tls-key go together");
+    return http_tls_load(&plane->tls, cert, key, err);
+}
+
+static int read_proxies(struct control_plane *plane, struct err *err) {
+    const char *text = setting_start_text(SETTING_TRUSTED_PROXIES);
+    plane->proxies.rfc7239 = str_eq(setting_start_text(SETTING_PROXY_HEADERS), "forwarded");
+    if (text && http_proxies_parse(&plane->proxies, text, err) < 0)
+        return err_wrap(err, "trusted-proxies");
+    return 0;
+}
+
+static int start_http(struct control_plane *plane, struct err *err) {
+    struct http_server_options http = {
+        .listen = setting_start_text(SETTING_LISTEN),
+        .listen_fd = -1,
+        .threads = (unsigned)setting_start_number(SETTING_THREADS),
+        .connection_max = (unsigned)setting_start_number(SETTING_CONNECTIONS_MAX),
+        .address_max = (unsigned)setting_start_number(SETTING_CONNECTIONS_PER_ADDRESS),
+        .idle_seconds = (unsigned)setting_start_number(SETTING_KEEPALIVE_TIMEOUT),
+        .head_seconds = (unsigned)setting_start_number(SETTING_HEADER_TIMEOUT),
+        .body_seconds = (unsigned)setting_start_number(SETTING_BODY_TIMEOUT),
+        .drain_ms = (unsigned)setting_start_number(SETTING_DRAIN_TIMEOUT) * 1000,
+        .tls = plane->tls,
+        .proxies = &plane->proxies,
+        .handler = api_handler,
+        .body_limit = api_body_limit,
+        .error = api_error,
+        .arg = plane->api};
+    return http_server_start(&plane->http, &http, err);
+}
+
 static int start_serving(struct control_plane *plane, struct err *err) {
     char replica[17];
     struct hub_options hub = {.db = plane->db, .replica_id = random_hex(replica, 16)};
@@ -102,22 +146,20 @@ static int start_serving(struct control_plane *plane, struct err *err) {
                               .keyring = plane->keyring,
                               .assets = &plane->page,
                               .public_url = setting_start_text(SETTING_PUBLIC_URL),
+                              .tls = plane->tls,
                               .version = STREAMSPACE_VERSION,
                               .bootstrap_key = setting_start_text(SETTING_AGENT_BOOTSTRAP_KEY),
                               .ready_agent = setting_start_text(SETTING_READY_AGENT)};
     if (api_create(&plane->api, &api, err) < 0 || hub_start(plane->hub, err) < 0)
         return -1;
-    struct http_server_options http = {.listen = setting_start_text(SETTING_LISTEN),
-                                       .listen_fd = -1,
-                                       .threads = (unsigned)setting_start_number(SETTING_THREADS),
-                                       .handler = api_handler,
-                                       .body_limit = api_body_limit,
-                                       .error = api_error,
-                                       .arg = plane->api};
-    return http_server_start(&plane->http, &http, err);
+    return start_http(plane, err);
 }
 
+/* No new connections; requests under way end (drain-timeout); agents and viewers are told that the server
+ * goes away (1001: they come back, to another or to the next start). */
 static void stop_serving(struct control_plane *plane) {
+    if (plane->http)
+        http_server_stop_accepting(plane->http);
     if (plane->api)
         api_stop(plane->api);
     if (plane->hub)
@@ -130,20 +172,36 @@ static void stop_serving(struct control_plane *plane) {
     if (plane->db)
         db_unlisten(plane->db, on_settings, plane);
     db_close(plane->db);
+    http_tls_free(plane->tls);
     free(plane->data_dir);
     free(plane->url);
 }
 
 /* "http://127.0.0.1:8000": the address that was bound, as this machine can dial it. */
-static char *local_url(const char *listen, uint16_t port) {
+static char *local_url(const char *listen, uint16_t port, bool tls) {
+    const char *scheme = tls ? "https" : "http";
     const char *colon = strrchr(listen, ':');
     int length = colon ? (int)(colon - listen) : 0;
     _cleanup_free_ char *host = str_ndup(listen, (size_t)length);
     if (str_empty(host) || str_eq(host, "0.0.0.0") || str_eq(host, "*"))
-        return str_format("http://127.0.0.1:%u", port);
+        return str_format("%s://127.0.0.1:%u", scheme, port);
     if (str_eq(host, "[::]"))
-        return str_format("http://[::1]:%u", port);
-    return str_format("http://%s:%u", host, port);
+        return str_format("%s://[::1]:%u", scheme, port);
+    return str_format("%s://%s:%u", scheme, host, port);
+}
+
+/* Tells systemd, when it asked for it (sd_notify(3): a datagram to $NOTIFY_SOCKET). */
+static void tell_systemd(const char *state) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (str_empty(path) || !str_copy(address.sun_path, sizeof address.sun_path, path))
+        return;
+    if (*path == '@')
+        address.sun_path[0] = '\0';
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (fd >= 0)
+        (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
 }
 
 /* Tells `up` (or a test) that it may go on; else a made-up password is printed here, once. */
@@ -163,6 +221,7 @@ static void say_ready(struct control_plane *plane) {
             printf("User admin, password %s (made up, shown this once)\n", plane->made_password);
         fflush(stdout);
     }
+    tell_systemd("READY=1");
     explicit_bzero(plane->made_password, sizeof plane->made_password);
     log_info("serving", "listen", plane->url, "database", db_engine(plane->db), "version",
              STREAMSPACE_VERSION);
@@ -172,9 +231,37 @@ static void block_signals(sigset_t *set) {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
     sigprocmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
+}
+
+static void reload_certificate(struct control_plane *plane) {
+    struct err err = {0};
+    char expires[TIME_TEXT_SIZE];
+    if (!plane->tls)
+        return;
+    if (http_tls_reload(plane->tls, &err) < 0)
+        log_error("the certificate could not be read again; the old one stays in use", "error", err.message);
+    else
+        log_info("the certificate was read again", "expires",
+                 time_format(http_tls_expires(plane->tls), expires));
+}
+
+/* Until somebody says that it is enough. */
+static void wait_for_end(struct control_plane *plane, const sigset_t *signals) {
+    int number;
+    do {
+        sigwait(signals, &number);
+        if (number == SIGHUP)
+            reload_certificate(plane);
+    } while (number == SIGHUP);
+    log_info("ending", "signal", strsignal(number));
+    tell_systemd("STOPPING=1");
+    api_drain(plane->api);
+    struct timespec delay = {.tv_sec = setting_start_number(SETTING_SHUTDOWN_DELAY)};
+    if (delay.tv_sec) /* a second signal cuts it short */
+        sigtimedwait(signals, NULL, &delay);
 }
 
 int server_main(int argc, char **argv) {
@@ -189,16 +276,15 @@ int server_main(int argc, char **argv) {
     sigset_t signals;
     block_signals(&signals);
     raise_descriptor_limit();
-    if (open_database(&plane, &err) < 0 || prepare_domain(&plane, &err) < 0 ||
-        start_serving(&plane, &err) < 0) {
+    if (read_tls(&plane, &err) < 0 || read_proxies(&plane, &err) < 0 || open_database(&plane, &err) < 0 ||
+        prepare_domain(&plane, &err) < 0 || start_serving(&plane, &err) < 0) {
         stop_serving(&plane);
         return role_failed("server", &err, 1);
     }
-    plane.url = local_url(setting_start_text(SETTING_LISTEN), http_server_port(plane.http));
+    plane.url =
+        local_url(setting_start_text(SETTING_LISTEN), http_server_port(plane.http), plane.tls != NULL);
     say_ready(&plane);
-    int number;
-    sigwait(&signals, &number);
-    log_info("ending", "signal", strsignal(number));
+    wait_for_end(&plane, &signals);
     stop_serving(&plane);
     flags_finish(&flags);
     return 0;

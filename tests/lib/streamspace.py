@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -52,11 +53,12 @@ class Answer:
 
 
 class Client:
-    """An API client: one kept connection, JSON in and out, a bearer token when signed in."""
+    """An API client: one kept connection, JSON in and out, a bearer token when signed in. `ca_file`: for https."""
 
-    def __init__(self, url, token=None, timeout=20):
+    def __init__(self, url, token=None, timeout=20, ca_file=None):
         self.connection = None
         self.url, self.token, self.timeout = url, token, timeout
+        self.tls = ssl.create_default_context(cafile=ca_file) if url.startswith("https:") else None
         parts = urllib.parse.urlsplit(url)
         self.host, self.port = parts.hostname, parts.port
 
@@ -70,7 +72,9 @@ class Client:
             send.setdefault("Content-Type", "application/json")
         for attempt in (0, 1):
             fresh = self.connection is None
-            if fresh:
+            if fresh and self.tls:
+                self.connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=self.tls)
+            elif fresh:
                 self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             try:
                 self.connection.request(method, path, body=raw, headers=send)
@@ -131,7 +135,7 @@ class Client:
     def stream(self, name, timeout=10):
         """A WebSocket with the session's RFB bytes."""
         from websocket import WebSocket
-        return WebSocket(self.host, self.port, self.ticket(name)["url"], timeout=timeout)
+        return WebSocket(self.host, self.port, self.ticket(name)["url"], timeout=timeout, tls=self.tls)
 
 
 class Process:
@@ -277,9 +281,10 @@ class PostgresData:
 
 class Server(Process):
     """`streamspace server`. `port` 0 takes a free one; restart() keeps port and data. What it stores can be read and
-    changed by sql() and sql_many(), with "?" for parameters, on both engines."""
+    changed by sql() and sql_many(), with "?" for parameters, on both engines. `ca_file`: it speaks https."""
 
-    def __init__(self, data_dir=None, arguments=(), env=None, port=0):
+    def __init__(self, data_dir=None, arguments=(), env=None, port=0, ca_file=None):
+        self.ca_file = ca_file
         self.place = None if data_dir else Place()
         self.data_dir = data_dir or self.place.path
         self.data = (PostgresData if ENGINE == "postgres" else SqliteData)(self.data_dir)
@@ -322,10 +327,10 @@ class Server(Process):
         _running.add(self)
 
     def client(self, username="admin", password=PASSWORD):
-        return Client(self.url).login(username, password)
+        return Client(self.url, ca_file=self.ca_file).login(username, password)
 
     def anonymous(self):
-        return Client(self.url)
+        return Client(self.url, ca_file=self.ca_file)
 
     def restart(self, kill=False):
         """Ends it (SIGKILL when `kill`) and starts it again on the same port and data."""

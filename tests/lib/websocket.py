@@ -26,9 +26,11 @@ class Refused(Exception):
 class WebSocket:
     """All reads have a deadline in seconds; masks what it sends, answers pings."""
 
-    def __init__(self, host, port, target, headers=(), protocol="binary", timeout=10):
+    def __init__(self, host, port, target, headers=(), protocol="binary", timeout=10, tls=None):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.buffer = b""
         self.payload = bytearray()
         self.close_code = None

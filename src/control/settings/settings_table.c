@@ -24,6 +24,38 @@ const struct setting_row setting_table[SETTINGS] = {
                            .metavar = "URL", .help = "how other servers reach this one"},
     [SETTING_THREADS] = {"threads", SETTING_INTEGER, 0, "0", 0, 256, .group = "Serving", .metavar = "N",
                          .help = "request threads; 0: one per core"},
+    [SETTING_TLS_CERT] = {"tls-cert", SETTING_TEXT, 0, .group = "Serving", .metavar = "FILE",
+                          .help = "serve https alone, with this certificate and its chain (PEM); read again "
+                                  "at SIGHUP"},
+    [SETTING_TLS_KEY] = {"tls-key", SETTING_TEXT, 0, .group = "Serving", .metavar = "FILE",
+                         .help = "the certificate's private key (PEM)"},
+    [SETTING_TRUSTED_PROXIES] = {"trusted-proxies", SETTING_TEXT, 0, .group = "Serving",
+                                 .metavar = "ADDRESSES",
+                                 .help =
+                                     "reverse proxies whose word is taken for a client's address and "
+                                     "scheme: addresses and ranges such as 10.0.0.0/8, separated by commas"},
+    [SETTING_PROXY_HEADERS] = {"proxy-headers", SETTING_CHOICE, 0, "x-forwarded",
+                               .choices = "x-forwarded|forwarded", .group = "Serving",
+                               .help = "which headers they write: X-Forwarded-For and -Proto, or Forwarded "
+                                       "(RFC 7239)"},
+    [SETTING_CONNECTIONS_MAX] = {"connections-max", SETTING_INTEGER, 0, "8192", 16, 1000000,
+                                 .group = "Limits", .metavar = "N",
+                                 .help = "HTTP connections at once, and streams and agents likewise"},
+    [SETTING_CONNECTIONS_PER_ADDRESS] = {"connections-per-address", SETTING_INTEGER, 0, "1024", 1, 1000000,
+                                         .group = "Limits", .metavar = "N",
+                                         .help = "HTTP connections of one address at once, trusted proxies "
+                                                 "excepted"},
+    [SETTING_HEADER_TIMEOUT] = {"header-timeout", SETTING_DURATION, 0, "20s", 1, 600, .group = "Limits",
+                                .help = "time for a request's head, with the TLS handshake before it"},
+    [SETTING_BODY_TIMEOUT] = {"body-timeout", SETTING_DURATION, 0, "1m", 1, 3600, .group = "Limits",
+                              .help = "time for a request's body"},
+    [SETTING_KEEPALIVE_TIMEOUT] = {"keepalive-timeout", SETTING_DURATION, 0, "1m", 1, 3600, .group = "Limits",
+                                   .help = "time between two requests of a connection"},
+    [SETTING_SHUTDOWN_DELAY] = {"shutdown-delay", SETTING_DURATION, 0, "0", 0, 300, .group = "Limits",
+                                .help = "at SIGTERM, serve on this long while /readyz says 503, so that load "
+                                        "balancers look elsewhere first"},
+    [SETTING_DRAIN_TIMEOUT] = {"drain-timeout", SETTING_DURATION, 0, "5s", 1, 300, .group = "Limits",
+                               .help = "at the end, time for requests under way"},
     [SETTING_DATA_DIR] = {"data-dir", SETTING_TEXT, 0, .group = "Data", .metavar = "DIRECTORY",
                           .help = "where data is kept ($XDG_STATE_HOME/streamspace; /var/lib/streamspace "
                                   "for root)"},
