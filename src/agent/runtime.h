@@ -73,6 +73,11 @@ struct runtime_usage {
     int64_t cpu_usec;     /* since the session's start */
 };
 
+/* Ceilings of a session; 0: as it is. */
+struct runtime_limits {
+    int64_t memory_bytes, cpu_millis;
+};
+
 struct runtime; /* an implementation embeds this as its first member */
 
 struct runtime_ops {
@@ -87,6 +92,10 @@ struct runtime_ops {
                 struct err *err);
     int (*freeze)(struct runtime *runtime, const char *session_id, int64_t deadline_ms, struct err *err);
     int (*thaw)(struct runtime *runtime, const char *session_id, int64_t deadline_ms, struct err *err);
+    /* Gives a session that runs other ceilings. ERR_CONFLICT when it uses more memory than it would be left
+     * with: then nothing has changed. */
+    int (*update)(struct runtime *runtime, const char *session_id, const struct runtime_limits *limits,
+                  int64_t deadline_ms, struct err *err);
     /* All sessions of this agent that exist on the host, also those of earlier agent processes (found in the
      * state directory, cgroups, labels), whole or half. Takes them over: `ended` is reported for them from
      * now on. *ret is owned (free). */

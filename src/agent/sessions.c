@@ -86,10 +86,8 @@ void sessions_settle(struct supervisor *supervisor, int64_t before_ms) {
 /* As in the inventory; "" when there is nothing. */
 void agent_session_state_text(const struct session *session, char *text) {
     static const char *const doing[] = {
-        [ACTION_START] = "starting",
-        [ACTION_STOP] = "terminating",
-        [ACTION_HIBERNATE] = "hibernating",
-        [ACTION_WAKE] = "waking",
+        [ACTION_START] = "starting", [ACTION_STOP] = "terminating", [ACTION_HIBERNATE] = "hibernating",
+        [ACTION_WAKE] = "waking",    [ACTION_UPDATE] = "running",
     };
     static const char *const being[] = {
         [SESSION_ABSENT] = "",
@@ -178,6 +176,8 @@ static void succeeded(struct supervisor *supervisor, struct session *session, co
     case ACTION_HIBERNATE:
         session->state = SESSION_FROZEN;
         send_status(supervisor, session, "hibernated", NULL);
+        break;
+    case ACTION_UPDATE:
         break;
     case ACTION_STOP:
     case ACTION_NONE:

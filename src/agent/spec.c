@@ -192,3 +192,16 @@ void spec_finish(struct spec *spec) {
     json_decref(spec->payload);
     *spec = (struct spec){0};
 }
+
+int limits_parse(const char *text, struct runtime_limits *ret, struct err *err) {
+    json_t *payload = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *resources = json_object_get(payload, "resources");
+    *ret = (struct runtime_limits){0};
+    int status = read_quantity(resources, "memory", bytes_parse, 0, &ret->memory_bytes, err);
+    if (status == 0)
+        status = read_quantity(resources, "cpu", cpu_parse, 0, &ret->cpu_millis, err);
+    if (status == 0 && ret->memory_bytes <= 0 && ret->cpu_millis <= 0)
+        status = bad(err, "resources", "names nothing to change");
+    json_decref(payload);
+    return status;
+}

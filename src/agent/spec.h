@@ -1,4 +1,4 @@
-/* The payload of start_session, checked and unpacked into what a runtime takes. */
+/* The payloads of start_session and update_session, checked and unpacked into what a runtime takes. */
 #ifndef SS_AGENT_SPEC_H
 #define SS_AGENT_SPEC_H
 
@@ -22,5 +22,9 @@ struct spec {
 /* `text` is a JSON object. ERR_INVALID names the field. Finish it in any case. */
 int spec_parse(const char *text, struct spec *ret, struct err *err);
 void spec_finish(struct spec *spec);
+
+/* The payload of update_session: its resources, 0 where one is not given. ERR_INVALID names the field, also
+ * when there is nothing to change. */
+int limits_parse(const char *text, struct runtime_limits *ret, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include "agent/supervisor.h"
 #include "base/map.h"
 
-enum action { ACTION_NONE, ACTION_START, ACTION_STOP, ACTION_HIBERNATE, ACTION_WAKE };
+enum action { ACTION_NONE, ACTION_START, ACTION_STOP, ACTION_HIBERNATE, ACTION_WAKE, ACTION_UPDATE };
 
 enum session_state {
     SESSION_ABSENT, /* not there (yet, or any more) */

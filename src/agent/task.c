@@ -10,18 +10,17 @@ const char *const action_names[] = {
     [ACTION_STOP] = "stop_session",
     [ACTION_HIBERNATE] = "hibernate_session",
     [ACTION_WAKE] = "wake_session",
+    [ACTION_UPDATE] = "update_session",
 };
 
 /* How long each may take when the command does not say. */
 static const int64_t default_limit_ms[] = {
-    [ACTION_START] = 120000,
-    [ACTION_STOP] = 60000,
-    [ACTION_HIBERNATE] = 60000,
-    [ACTION_WAKE] = 60000,
+    [ACTION_START] = 120000, [ACTION_STOP] = 60000,   [ACTION_HIBERNATE] = 60000,
+    [ACTION_WAKE] = 60000,   [ACTION_UPDATE] = 60000,
 };
 
 enum action action_parse(const char *text) {
-    for (int i = ACTION_START; i <= ACTION_WAKE; i++)
+    for (int i = ACTION_START; i <= ACTION_UPDATE; i++)
         if (str_eq(text, action_names[i]))
             return (enum action)i;
     return ACTION_NONE;
@@ -115,14 +114,24 @@ static int run_wake(struct task *task, struct runtime *runtime, int64_t limit_ms
     return 0;
 }
 
+static int run_update(struct task *task, struct runtime *runtime, int64_t limit_ms, struct err *err) {
+    struct runtime_limits limits;
+    if (!runtime->ops->update)
+        return err_set(err, ERR_UNSUPPORTED, NULL, "the %s runtime cannot change what a session may use",
+                       runtime->ops->name);
+    if (limits_parse(task->payload, &limits, err) < 0 ||
+        runtime->ops->update(runtime, task->session->id, &limits, limit_ms, err) < 0)
+        return -1;
+    set_result(task, "running", NULL);
+    return 0;
+}
+
 void task_run(void *arg) {
     struct task *task = arg;
     struct runtime *runtime = task->supervisor->runtime;
     static int (*const runs[])(struct task *, struct runtime *, int64_t, struct err *) = {
-        [ACTION_START] = run_start,
-        [ACTION_STOP] = run_stop,
-        [ACTION_HIBERNATE] = run_hibernate,
-        [ACTION_WAKE] = run_wake,
+        [ACTION_START] = run_start, [ACTION_STOP] = run_stop,     [ACTION_HIBERNATE] = run_hibernate,
+        [ACTION_WAKE] = run_wake,   [ACTION_UPDATE] = run_update,
     };
     int64_t now = clock_ms();
     int64_t limit_ms = task->deadline_ms ? task->deadline_ms : now + default_limit_ms[task->action];

@@ -42,6 +42,8 @@ static bool is_bytes_limit(const char *text) {
 }
 
 static const char *const member_roles[] = {"member", "manager", NULL};
+/* What can be asked for: hibernate and wake have routes of their own. */
+static const char *const patch_states[] = {"terminated", NULL};
 static const char *const ticket_modes[] = {"control", NULL};
 static const char *const platforms[] = {"local", "docker", "kubernetes", NULL};
 
@@ -119,6 +121,31 @@ const struct json_field session_rows[8] = {
      .item_max = 4096,
      .valid = is_variable,
      .expect = "letters, digits and '_'"},
+};
+
+/* null takes a time away. */
+const struct json_field session_patch_rows[5] = {
+    {.name = "state", JSON_STRING_AT(struct session_patch_body, state), .values = patch_states},
+    {.name = "tags",
+     JSON_STRINGS_AT(struct session_patch_body, tags),
+     .present = JSON_PRESENT(struct session_patch_body, has_tags),
+     .max = SESSION_TAGS_MAX,
+     .item_max = SESSION_TAG_MAX},
+    {.name = "idleTimeout",
+     JSON_STRING_AT(struct session_patch_body, idle_timeout),
+     .present = JSON_PRESENT(struct session_patch_body, has_idle_timeout),
+     .flags = JSON_NULLABLE,
+     .max = 32,
+     .valid = is_duration,
+     .expect = "a duration such as 30m or 8h"},
+    {.name = "maxSessionDuration",
+     JSON_STRING_AT(struct session_patch_body, max_duration),
+     .present = JSON_PRESENT(struct session_patch_body, has_max_duration),
+     .flags = JSON_NULLABLE,
+     .max = 32,
+     .valid = is_duration,
+     .expect = "a duration such as 30m or 8h"},
+    {.name = "resources", JSON_OBJECT_AT(struct session_patch_body, resources, resources_rows)},
 };
 
 const struct json_field ticket_rows[1] = {

@@ -28,6 +28,12 @@ struct session_body {
     struct strv tags;
     struct json_pairs env;
 };
+struct session_patch_body {
+    char *state, *idle_timeout, *max_duration;
+    bool has_idle_timeout, has_max_duration, has_tags;
+    struct resources_body resources;
+    struct strv tags;
+};
 struct ticket_body {
     char *mode;
 };
@@ -64,8 +70,8 @@ struct quota_body {
     json_t *max_sessions; /* an integer, null, or NULL */
     char *max_cpu, *max_memory, *max_storage;
 };
-extern const struct json_field group_rows[3], group_patch_rows[2], member_rows[2], member_patch_rows[1],
-    quota_rows[4];
+extern const struct json_field session_patch_rows[5], group_rows[3], group_patch_rows[2], member_rows[2],
+    member_patch_rows[1], quota_rows[4];
 struct settings_body {
     json_t *values;
 };
@@ -128,6 +134,7 @@ void api_key_delete_one(struct call *call);
 void session_create_post(struct call *call);
 void session_list_get(struct call *call);
 void session_get_one(struct call *call);
+void session_patch(struct call *call);
 void session_delete(struct call *call);
 /* streams.c */
 void session_ticket_post(struct call *call);

@@ -101,10 +101,8 @@ static int create_or_repeat(struct call *call, struct session *ret, struct refus
     fields.idempotency = keyed ? &key : NULL;
     if (session_create(call->conn, &call->actor, &fields, ret, refusals, err) == 0)
         return 0;
-    if (!keyed || !err_is(err, "idempotency_raced"))
-        return -1;
-    err_clear(err); /* the same request, twice at once: the other one has made it */
-    return idempotency_find(call->conn, &key, ret_kept, err) > 0 ? 1 : -1;
+    /* The same request, twice at once: the other one has made it, and may have taken the last room for it. */
+    return keyed && idempotency_find(call->conn, &key, ret_kept, NULL) > 0 ? 1 : -1;
 }
 
 void session_create_post(struct call *call) {
@@ -144,6 +142,9 @@ static int list_filter(struct call *call, struct session_filter *filter, struct 
     const char *states = http_query(call->request, "state");
     *filter = (struct session_filter){.user = http_query(call->request, "user"),
                                       .tag = http_query(call->request, "tag"),
+                                      .template_name = http_query(call->request, "template"),
+                                      .agent_id = http_query(call->request, "agent"),
+                                      .search = http_query(call->request, "search"),
                                       .cursor = http_query(call->request, "cursor")};
     if (!actor_is_operator(&call->actor))
         filter->user_id = call->actor.user_id;
@@ -176,9 +177,10 @@ void session_get_one(struct call *call) {
     answer_session(call, &call->session);
 }
 
-void session_delete(struct call *call) {
+/* 202: asked for, and what stands behind it. */
+static void end_session(struct call *call) {
     struct err err = {0};
-    char command_id[COMMAND_ID_MAX + 1];
+    char command_id[COMMAND_ID_MAX + 1] = "";
     const char *name = call->session.name;
     if (session_request_stop(call->conn, &call->actor, name, NULL, command_id, &err) < 0) {
         call_problem(call, &err);
@@ -194,4 +196,53 @@ void session_delete(struct call *call) {
                                                 : "The session ends as soon as its agent is back.");
     jsonw_object_end(&w);
     call_json(call, 202, &w);
+}
+
+void session_delete(struct call *call) {
+    end_session(call);
+}
+
+/* The rows have checked that these can be read. */
+static void read_update(const struct session_patch_body *body, struct session_update *ret) {
+    *ret = (struct session_update){.tags = body->has_tags ? &body->tags : NULL,
+                                   .has_idle_timeout = body->has_idle_timeout,
+                                   .has_max_duration = body->has_max_duration};
+    if (body->idle_timeout)
+        duration_parse(body->idle_timeout, &ret->idle_timeout);
+    if (body->max_duration)
+        duration_parse(body->max_duration, &ret->max_duration);
+    if (body->resources.cpu)
+        cpu_parse(body->resources.cpu, &ret->cpu_millis);
+    if (body->resources.memory)
+        bytes_parse(body->resources.memory, &ret->memory_bytes);
+}
+
+static int check_patch(const struct session_patch_body *body, const struct session_update *update,
+                       struct err *err) {
+    bool others = update->tags || update->has_idle_timeout || update->has_max_duration ||
+                  update->cpu_millis || update->memory_bytes;
+    if (body->state && others)
+        return err_set_field(err, ERR_INVALID, "invalid_field", "state",
+                             "is changed by itself, without other fields");
+    if (!body->state && !others)
+        return err_set(err, ERR_INVALID, "nothing_to_change", "the body names nothing to change");
+    return 0;
+}
+
+void session_patch(struct call *call) {
+    const struct session_patch_body *body = call->body;
+    struct err err = {0};
+    struct session_update update;
+    _cleanup_session_ struct session session = {0};
+    _cleanup_refusals_ struct refusals refusals = {0};
+    read_update(body, &update);
+    if (check_patch(body, &update, &err) < 0)
+        call_problem(call, &err);
+    else if (body->state)
+        end_session(call);
+    else if (session_update(call->conn, &call->actor, call->session.name, &update, &session, &refusals,
+                            &err) < 0)
+        answer_refusal(call, &err, &refusals);
+    else
+        answer_session(call, &session);
 }

@@ -8,7 +8,7 @@
 const struct cli_noun cli_nouns[] = {
     {"login", "", "sign in to a server", cli_login},
     {"logout", "", "end the sign-in", cli_logout},
-    {"session", "create list show open stop logs", "sessions: applications that run", cli_session},
+    {"session", "create list show open set stop logs", "sessions: applications that run", cli_session},
     {"template", "list show", "templates: applications that can be started", cli_template},
     {"group", "list show create set delete members add role remove", "groups: users who belong together",
      cli_group},

@@ -19,32 +19,41 @@ extern char **environ;
 #define WAIT_SECONDS_MAX 3600
 
 struct session_options {
-    const char *output, *cpu, *memory, *user, *state, *idle_timeout, *max_duration;
+    const char *output, *cpu, *memory, *user, *state, *idle_timeout, *max_duration, *template_name, *agent,
+        *search;
     struct strv tags, env;
-    bool persistent_home, no_wait, open, follow, all;
+    bool persistent_home, no_tags, no_wait, open, follow, all;
     int64_t timeout;
 };
 
 #define FIELD(name) OPTION_FIELD(struct session_options, name)
 static const struct option_spec session_table[] = {
     {"output", NULL, OPTION_CHOICE, FIELD(output), NULL, "table", "table|json", 0, 0, false, "how to print"},
-    {"cpu", NULL, OPTION_TEXT, FIELD(cpu), "CPU", NULL, NULL, 0, 0, false, "create: ceiling, e.g. 500m or 2"},
+    {"cpu", NULL, OPTION_TEXT, FIELD(cpu), "CPU", NULL, NULL, 0, 0, false,
+     "create, set: ceiling, e.g. 500m or 2"},
     {"memory", NULL, OPTION_TEXT, FIELD(memory), "SIZE", NULL, NULL, 0, 0, false,
-     "create: ceiling, e.g. 1Gi"},
+     "create, set: ceiling, e.g. 1Gi"},
     {"persistent-home", NULL, OPTION_FLAG, FIELD(persistent_home), NULL, NULL, NULL, 0, 0, false,
      "create: keep the home directory"},
     {"tag", NULL, OPTION_LIST, FIELD(tags), "TAG", NULL, NULL, 0, 0, false,
-     "create: a label; may be repeated"},
+     "create, set: a label, may be repeated; set replaces all; list: only what bears it"},
+    {"no-tags", NULL, OPTION_FLAG, FIELD(no_tags), NULL, NULL, NULL, 0, 0, false,
+     "set: take all labels away"},
     {"env", NULL, OPTION_LIST, FIELD(env), "NAME=VALUE", NULL, NULL, 0, 0, false,
      "create: a variable for the application; may be repeated"},
     {"idle-timeout", NULL, OPTION_TEXT, FIELD(idle_timeout), "TIME", NULL, NULL, 0, 0, false,
-     "create: e.g. 30m"},
+     "create, set: e.g. 30m; set: none"},
     {"max-duration", NULL, OPTION_TEXT, FIELD(max_duration), "TIME", NULL, NULL, 0, 0, false,
-     "create: e.g. 8h"},
+     "create, set: e.g. 8h; set: none"},
     {"user", NULL, OPTION_TEXT, FIELD(user), "NAME", NULL, NULL, 0, 0, false,
      "create, list: somebody else's (operators)"},
     {"state", NULL, OPTION_TEXT, FIELD(state), "STATE", NULL, NULL, 0, 0, false,
      "list: only this state; ended ones are listed only so"},
+    {"template", NULL, OPTION_TEXT, FIELD(template_name), "NAME", NULL, NULL, 0, 0, false,
+     "list: only of this template"},
+    {"agent", NULL, OPTION_TEXT, FIELD(agent), "AGENT", NULL, NULL, 0, 0, false, "list: only on this agent"},
+    {"search", NULL, OPTION_TEXT, FIELD(search), "TEXT", NULL, NULL, 0, 0, false,
+     "list: part of name, template, owner or a tag"},
     {"no-wait", NULL, OPTION_FLAG, FIELD(no_wait), NULL, NULL, NULL, 0, 0, false,
      "create, stop: do not wait for the result"},
     {"timeout", NULL, OPTION_INTEGER, FIELD(timeout), "SECONDS", "120", NULL, 1, WAIT_SECONDS_MAX, false,
@@ -74,6 +83,9 @@ static const struct column show_columns[] = {
     {"Tags", "tags"},
     {"Viewers", "viewers"},
     {"Created", "createdAt"},
+    {"Idle timeout", "idleTimeout"},
+    {"Longest", "maxSessionDuration"},
+    {"Ends", "endsAt"},
     {"In this state", "stateSince@"},
 };
 
@@ -168,12 +180,22 @@ static int session_create_verb(struct client *client, const struct strv *words, 
 
 static int session_list_verb(struct client *client, const struct strv *words, void *arg, struct err *err) {
     const struct session_options *options = arg;
-    _cleanup_strbuf_ struct strbuf path = STRBUF_MAX(1024);
+    _cleanup_strbuf_ struct strbuf path = STRBUF_MAX(4096);
+    if (options->tags.count > 1)
+        return err_set(err, ERR_INVALID, NULL, "list takes one --tag");
     strbuf_puts(&path, "/sessions?limit=200");
     if (options->user)
         verbs_query(&path, "user", options->user);
     if (options->state)
         verbs_query(&path, "state", options->state);
+    if (options->tags.count)
+        verbs_query(&path, "tag", options->tags.items[0]);
+    if (options->template_name)
+        verbs_query(&path, "template", options->template_name);
+    if (options->agent)
+        verbs_query(&path, "agent", options->agent);
+    if (options->search)
+        verbs_query(&path, "search", options->search);
     return verbs_list(client, strbuf_str(&path), "sessions", list_columns, ARRAY_SIZE(list_columns),
                       "No sessions. Start one with `streamspace session create terminal`.", options->output,
                       err);
@@ -189,6 +211,42 @@ static int get_session(struct client *client, const char *name, json_t **ret, st
 static int session_show_verb(struct client *client, const struct strv *words, void *arg, struct err *err) {
     _cleanup_json_ json_t *session = NULL;
     if (get_session(client, words->items[1], &session, err) < 0)
+        return -1;
+    print_session(session, arg);
+    return 0;
+}
+
+/* "none" takes a time away. */
+static json_t *time_value(const char *text) {
+    return str_eq(text, "none") ? json_null() : json_string(text);
+}
+
+static int set_body(const struct session_options *options, json_t **ret, struct err *err) {
+    _cleanup_json_ json_t *body = json_object();
+    if (options->cpu || options->memory)
+        json_object_set_new(body, "resources",
+                            json_pack("{s:s*, s:s*}", "cpu", options->cpu, "memory", options->memory));
+    if (options->tags.count || options->no_tags)
+        json_object_set_new(body, "tags", list_of(&options->tags));
+    if (options->idle_timeout)
+        json_object_set_new(body, "idleTimeout", time_value(options->idle_timeout));
+    if (options->max_duration)
+        json_object_set_new(body, "maxSessionDuration", time_value(options->max_duration));
+    if (!json_object_size(body))
+        return err_set(
+            err, ERR_INVALID, NULL,
+            "say what to change: --cpu, --memory, --tag, --no-tags, --idle-timeout, --max-duration");
+    *ret = steal_pointer(&body);
+    return 0;
+}
+
+static int session_set_verb(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    _cleanup_json_ json_t *body = NULL;
+    _cleanup_json_ json_t *session = NULL;
+    if (!id_is_session(words->items[1]))
+        return err_set(err, ERR_INVALID, NULL, "'%s' is no session name", words->items[1]);
+    _cleanup_free_ char *path = str_format("/sessions/%s", words->items[1]);
+    if (set_body(arg, &body, err) < 0 || client_call(client, "PATCH", path, body, &session, err) < 0)
         return -1;
     print_session(session, arg);
     return 0;
@@ -262,6 +320,7 @@ static const struct verb session_verbs[] = {
     {"list", "", 0, "your sessions", session_list_verb},
     {"show", "NAME", 1, "everything about one", session_show_verb},
     {"open", "NAME", 1, "open it in the browser", session_open_verb},
+    {"set", "NAME", 1, "change what it may use, its labels and times", session_set_verb},
     {"stop", "NAME", 1, "end it and wait until nothing is left", session_stop_verb},
     {"logs", "NAME", 1, "what the application printed", session_logs_verb},
 };

@@ -26,6 +26,19 @@ static void subscription_unref(struct subscription *subscription) {
         free(subscription);
 }
 
+/* Under the lock. */
+static uintptr_t count_of(const struct hub *hub, const char *user) {
+    return (uintptr_t)map_get(hub->subscriber_counts, user);
+}
+
+static void add_to_count(struct hub *hub, const char *user, int delta) {
+    uintptr_t now = count_of(hub, user) + (uintptr_t)(intptr_t)delta;
+    if (now)
+        map_set(hub->subscriber_counts, user, (void *)now);
+    else
+        map_remove(hub->subscriber_counts, user);
+}
+
 static void end(struct subscription *subscription) {
     struct hub *hub = subscription->hub;
     if (subscription->ended)
@@ -39,6 +52,7 @@ static void end(struct subscription *subscription) {
         subscription->next->previous = subscription->previous;
     pthread_mutex_lock(&hub->lock);
     metric_set(&hub->metrics[M_SUBSCRIBERS], --hub->subscription_count);
+    add_to_count(hub, subscription->user, -1);
     pthread_mutex_unlock(&hub->lock);
     subscription->gone(subscription->arg);
     subscription_unref(subscription);
@@ -278,8 +292,11 @@ int hub_events_subscribe(struct hub *hub, const struct hub_event_filter *filter,
                                           .arg = arg};
     str_copy(subscription->user, sizeof subscription->user, filter->user ? filter->user : "");
     pthread_mutex_lock(&hub->lock);
-    bool full = hub->subscription_count >= HUB_SUBSCRIBERS_MAX, closed = hub->closed;
+    bool full = hub->subscription_count >= HUB_SUBSCRIBERS_MAX ||
+                count_of(hub, subscription->user) >= HUB_SUBSCRIBERS_USER_MAX,
+         closed = hub->closed;
     if (!full && !closed) {
+        add_to_count(hub, subscription->user, 1);
         subscription->id = *ret_id = ++hub->next_subscription;
         metric_set(&hub->metrics[M_SUBSCRIBERS], ++hub->subscription_count);
         loop_post(hub->loop, subscribe, subscription);

@@ -36,6 +36,7 @@ static void hub_free(struct hub *hub) {
     map_destroy(hub->links, NULL);
     map_destroy(hub->streams, NULL);
     map_destroy(hub->sessions, free);
+    map_destroy(hub->subscriber_counts, NULL);
     loop_destroy(hub->loop);
     pthread_mutex_destroy(&hub->lock);
     free(hub);
@@ -51,6 +52,7 @@ int hub_create(struct hub **ret, const struct hub_options *options, struct err *
     hub->links = map_create();
     hub->streams = map_create();
     hub->sessions = map_create();
+    hub->subscriber_counts = map_create();
     for (int i = 0; i < METRICS; i++) {
         const struct metric *row = &metric_table[i];
         hub->metrics[i].name = row->name;

@@ -33,6 +33,7 @@
 #define HUB_STREAMS_MAX 16384          /* streams waiting for their agent */
 #define HUB_VIEWERS_MAX 65536          /* pairs alive */
 #define HUB_SUBSCRIBERS_MAX 8192       /* event streams */
+#define HUB_SUBSCRIBERS_USER_MAX 64    /* … of one user */
 
 /* Close codes that a viewer's WebSocket gets; the reason beside it is for people. */
 enum {

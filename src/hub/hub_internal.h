@@ -100,8 +100,9 @@ struct hub {
     unsigned viewer_count; /* (lock) alive or being opened */
 
     struct subscription *subscriptions;
-    unsigned subscription_count; /* (lock) */
-    int64_t next_subscription;   /* (lock) */
+    unsigned subscription_count;   /* (lock) */
+    struct map *subscriber_counts; /* (lock) username → how many, as a uintptr_t */
+    int64_t next_subscription;     /* (lock) */
     int64_t last_event;
     bool events_due;
 

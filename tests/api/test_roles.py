@@ -54,6 +54,7 @@ TABLE = {
     "createSession for another": ({"template": "terminal", "user": "owner"}, (401, 200, 403, 200, 200)),
     "listSessions":     (None,                                           (401, 200, 200, 200, 200)),
     "getSession":       (None,                                           (401, 200, 404, 200, 200)),
+    "updateSession":    ({"tags": ["walked"]},                           (401, 200, 404, 200, 200)),
     "deleteSession":    (None,                                           (401, 202, 404, 202, 202)),
     "createTicket":     ({},                                             (401, 201, 404, 201, 201)),
     "openStream":       (None,                                           (401, 401, 401, 401, 401)),

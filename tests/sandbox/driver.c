@@ -163,6 +163,13 @@ static int do_can_run(const json_t *call, json_t *answer, struct err *err) {
     return 0;
 }
 
+static int do_update(const json_t *call, json_t *answer, struct err *err) {
+    struct runtime_limits limits = {.memory_bytes = number_of(call, "memory", 0),
+                                    .cpu_millis = number_of(call, "cpu", 0)};
+    return runtime->ops->update(runtime, text_of(call, "session", "s"), &limits,
+                                clock_ms() + number_of(call, "ms", 10000), err);
+}
+
 static int dispatch(const json_t *call, json_t *answer, struct err *err) {
     const char *op = text_of(call, "op", "");
     const char *session = text_of(call, "session", "s");
@@ -184,6 +191,8 @@ static int dispatch(const json_t *call, json_t *answer, struct err *err) {
         return do_logs(call, answer, err);
     if (str_eq(op, "usage"))
         return do_usage(call, answer, err);
+    if (str_eq(op, "update"))
+        return do_update(call, answer, err);
     if (str_eq(op, "can_run"))
         return do_can_run(call, answer, err);
     return err_set(err, ERR_INVALID, NULL, "unknown op '%s'", op);

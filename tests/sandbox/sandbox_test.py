@@ -451,6 +451,41 @@ stay()'''), memory=64 * MIB)
         self.assertLess(share, 0.3)
         self.assertGreater(share, 0.1)
 
+    def ceilings(self, name, *files):
+        """The first words of these files in the session's control groups."""
+        return [read(f"{directory}/{file}").split()[0] for directory, _, _ in os.walk("/sys/fs/cgroup")
+                if directory.endswith("/" + name) for file in files if os.path.exists(f"{directory}/{file}")]
+
+    def share(self, name, seconds=1.5):
+        """How much of a processor the session takes."""
+        before, begin = self.agent.call("usage", session=name)["cpu"], time.monotonic()
+        threading.Event().wait(seconds)
+        return (self.agent.call("usage", session=name)["cpu"] - before) / 1e6 / (time.monotonic() - begin)
+
+    def test_other_ceilings_while_it_runs(self):
+        name = self.name()
+        self.agent.python(name, script("""
+held = bytearray(b"x") * (120 << 20)
+print("HOLDS", flush=True)
+while True:
+    pass"""), cpu=200, memory=256 * MIB)
+        self.assertTrue(wait_until(lambda: "HOLDS" in self.agent.log_of(name), 10))
+        self.assertTrue(wait_until(lambda: self.share(name, 0.5) < 0.3, 10))  # the start's allowance is over
+        self.agent.call("update", session=name, cpu=800)
+        self.assertEqual(self.ceilings(name, "cpu.cfs_quota_us", "cpu.max"), ["16000"])
+        self.agent.call("update", session=name, cpu=100, memory=512 * MIB)
+        self.assertLess(self.share(name), 0.2)
+        self.assertIn("memory are in use", self.fails("conflict", self.agent.call, "update", session=name, memory=64 * MIB))
+        self.assertIsNone(self.agent.event(lambda e: e["event"] == "ended" and e["session"] == name, 0.5))
+        self.agent.call("update", session=name, memory=384 * MIB)
+        self.assertEqual(self.ceilings(name, "memory.limit_in_bytes", "memory.max"), [str(384 * MIB)])
+        # What was given holds after a restart of the agent, too.
+        self.agent.kill()
+        self.agent.spawn()
+        self.assertEqual(self.agent.call("adopt")["sessions"], {name: "running"})
+        self.assertLess(self.share(name), 0.2)
+        self.fails("not_found", self.agent.call, "update", session="nobody", cpu=100)
+
     def test_freeze(self):
         name = self.name()
         self.agent.python(name, "while True: pass")

@@ -145,6 +145,55 @@ int cgroup_make(const struct cgroup *group, const struct cgroup_limits *limits, 
     return cgroup_set_cpu(group, limits->cpu_millis, err);
 }
 
+static int in_use(int64_t bytes, struct err *err) {
+    return err_set(err, ERR_CONFLICT, NULL, "more than %" PRId64 " MiB of memory are in use",
+                   bytes / (1024 * 1024));
+}
+
+/* A lower memory.max would have the kernel kill until it fits. memory.high makes it push out what it can and
+ * kills nothing. */
+static int lower_memory_v2(const char *dir, int64_t bytes, struct err *err) {
+    bool pushed = set_number(dir, "memory.high", bytes, NULL) == 0;
+    bool fits = get_number(dir, "memory.current") <= bytes;
+    int result = fits ? limit_memory(dir, true, bytes, err) : in_use(bytes, err);
+    if (pushed)
+        set(dir, "memory.high", "max", NULL);
+    return result;
+}
+
+/* Version 1 pushes out or answers EBUSY. Its ceiling with swap is never below the one without. */
+static int change_memory_v1(const char *dir, int64_t now, int64_t bytes, struct err *err) {
+    if (bytes > now)
+        set_number(dir, "memory.memsw.limit_in_bytes", bytes, NULL);
+    struct err failure = {0};
+    if (limit_memory(dir, false, bytes, &failure) == 0)
+        return 0;
+    if (failure.sys == EBUSY)
+        return in_use(bytes, err);
+    err_copy(err, &failure);
+    return -1;
+}
+
+static int change_memory(const struct cgroup *group, int64_t now, int64_t bytes, struct err *err) {
+    const char *dir = group->dirs[CGROUP_MEMORY];
+    if (!dir || bytes <= 0 || bytes == now)
+        return 0;
+    if (!group->v2[CGROUP_MEMORY])
+        return change_memory_v1(dir, now, bytes, err);
+    return bytes < now ? lower_memory_v2(dir, bytes, err) : limit_memory(dir, true, bytes, err);
+}
+
+int cgroup_change(const struct cgroup *group, const struct cgroup_limits *now,
+                  const struct cgroup_limits *wanted, struct err *err) {
+    if (change_memory(group, now->memory_bytes, wanted->memory_bytes, err) < 0)
+        return -1;
+    if (cgroup_set_cpu(group, wanted->cpu_millis, err) == 0)
+        return 0;
+    change_memory(group, wanted->memory_bytes, now->memory_bytes, NULL);
+    cgroup_set_cpu(group, now->cpu_millis, NULL);
+    return -1;
+}
+
 int cgroup_enter(const struct cgroup *group, pid_t pid, struct err *err) {
     for_each_dir(group, part) {
         if (set_number(group->dirs[part], "cgroup.procs", pid, err) < 0)

@@ -68,6 +68,11 @@ struct cgroup_limits {
 void cgroup_name(struct cgroup *group, const struct cgroup *parents, const char *session_id);
 /* Makes them and sets their limits. On failure some may exist: cgroup_remove. */
 int cgroup_make(const struct cgroup *group, const struct cgroup_limits *limits, struct err *err);
+/* Sets other ceilings of memory and processor time for groups that are in use (0: as it is). A ceiling of
+ * memory is lowered only as far as what is in use can be pushed out: ERR_CONFLICT otherwise, and nothing is
+ * killed. On failure both are as `now` says. */
+int cgroup_change(const struct cgroup *group, const struct cgroup_limits *now,
+                  const struct cgroup_limits *wanted, struct err *err);
 /* Sets the processor ceiling alone. */
 int cgroup_set_cpu(const struct cgroup *group, int64_t cpu_millis, struct err *err);
 /* Puts a process into all of them. */

@@ -49,9 +49,10 @@ static void on_stage(void *arg, const char *session_id, uint64_t serial, const c
 }
 
 /* Puts together why a session ended: what the display said, and what the kernel counted. */
-static void explain_end(const struct session *session, const struct status *status, char *reason,
-                        size_t size) {
+static void explain_end(struct local *local, const struct session *session, const struct status *status,
+                        char *reason, size_t size) {
     struct cgroup_usage usage;
+    struct cgroup_limits limits = session_limits(&local->sessions, session);
     cgroup_usage(&session->record.groups, &usage);
     struct strbuf text = {.data = reason, .capacity = size, .max = size - 1, .fixed = true};
     reason[0] = '\0';
@@ -60,9 +61,9 @@ static void explain_end(const struct session *session, const struct status *stat
                                                  : "the display died");
     if (usage.oom_kills > 0 && (!status || status->failed))
         strbuf_printf(&text, " (out of memory: its ceiling is %" PRId64 " MiB)",
-                      session->record.limits.memory_bytes / (1024 * 1024));
+                      limits.memory_bytes / (1024 * 1024));
     else if (usage.pids_denied > 0 && (!status || status->failed))
-        strbuf_printf(&text, " (at its ceiling of %" PRId64 " processes)", session->record.limits.pids_max);
+        strbuf_printf(&text, " (at its ceiling of %" PRId64 " processes)", limits.pids_max);
 }
 
 static void on_ended(void *arg, const char *session_id, uint64_t serial, const struct status *status) {
@@ -72,7 +73,7 @@ static void on_ended(void *arg, const char *session_id, uint64_t serial, const s
         return;
     if (session_state_change(&local->sessions, session, SESSION_RUNNING, SESSION_ENDED)) {
         char reason[SESSION_REASON_MAX];
-        explain_end(session, status, reason, sizeof reason);
+        explain_end(local, session, status, reason, sizeof reason);
         if (local->events.ended)
             local->events.ended(local->events.arg, session_id, !status || status->failed, reason);
     }
@@ -87,7 +88,7 @@ static void on_settled(void *arg, const char *session_id, uint64_t serial) {
     struct err err = {0};
     const struct record *record = &session->record;
     if (session_state_get(&local->sessions, session) == SESSION_RUNNING &&
-        cgroup_set_cpu(&record->groups, record->limits.cpu_millis, &err) < 0)
+        cgroup_set_cpu(&record->groups, session_limits(&local->sessions, session).cpu_millis, &err) < 0)
         log_error("a session's processor ceiling cannot be set", "session", session_id, "error", err.message);
     session_unref(&local->sessions, session);
 }
@@ -186,6 +187,35 @@ static int usage(struct runtime *runtime, const char *session_id, struct runtime
     return 0;
 }
 
+/* One command of a session is under way at a time: nobody else changes its ceilings or its record. */
+static int change_limits(struct local *local, struct session *session, const struct runtime_limits *given,
+                         struct err *err) {
+    struct cgroup_limits now = session_limits(&local->sessions, session), wanted = now;
+    if (given->memory_bytes > 0)
+        wanted.memory_bytes = given->memory_bytes;
+    if (given->cpu_millis > 0)
+        wanted.cpu_millis = given->cpu_millis;
+    if (cgroup_change(&session->record.groups, &now, &wanted, err) < 0)
+        return -1;
+    session_set_limits(&local->sessions, session, &wanted);
+    if (record_write(&session->record, local->state_dir, err) == 0)
+        return 0;
+    session_set_limits(&local->sessions, session, &now);
+    cgroup_change(&session->record.groups, &wanted, &now, NULL);
+    return -1;
+}
+
+int local_update(struct runtime *runtime, const char *session_id, const struct runtime_limits *limits,
+                 int64_t deadline_ms, struct err *err) {
+    struct local *local = (struct local *)runtime;
+    struct session *session = running_session(local, session_id, err);
+    if (!session)
+        return -1;
+    int result = change_limits(local, session, limits, err);
+    session_unref(&local->sessions, session);
+    return result;
+}
+
 static int set_frozen(struct runtime *runtime, const char *session_id, bool frozen, int64_t deadline_ms,
                       struct err *err) {
     struct local *local = (struct local *)runtime;
@@ -255,6 +285,7 @@ static const struct runtime_ops ops = {
     .stop = local_stop,
     .freeze = freeze,
     .thaw = thaw,
+    .update = local_update,
     .adopt = local_adopt,
     .open_stream = local_open_stream,
     .logs = local_logs,

@@ -57,6 +57,8 @@ int local_open_stream(struct runtime *runtime, const char *session_id, int64_t d
                       struct err *err);
 int local_logs(struct runtime *runtime, const char *session_id, size_t max, char **ret, size_t *ret_length,
                struct err *err);
+int local_update(struct runtime *runtime, const char *session_id, const struct runtime_limits *limits,
+                 int64_t deadline_ms, struct err *err);
 bool local_can_run(struct runtime *runtime, const char *const *command, const char *network, char *reason);
 
 /* Ends all processes of a session and removes everything of it but the persistent home, then its entry. On

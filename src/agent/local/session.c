@@ -138,6 +138,20 @@ void session_state_set(struct session_table *table, struct session *session, enu
     pthread_mutex_unlock(&table->mutex);
 }
 
+struct cgroup_limits session_limits(struct session_table *table, const struct session *session) {
+    pthread_mutex_lock(&table->mutex);
+    struct cgroup_limits limits = session->record.limits;
+    pthread_mutex_unlock(&table->mutex);
+    return limits;
+}
+
+void session_set_limits(struct session_table *table, struct session *session,
+                        const struct cgroup_limits *limits) {
+    pthread_mutex_lock(&table->mutex);
+    session->record.limits = *limits;
+    pthread_mutex_unlock(&table->mutex);
+}
+
 bool session_state_change(struct session_table *table, struct session *session, enum session_state from,
                           enum session_state to) {
     pthread_mutex_lock(&table->mutex);

@@ -58,4 +58,9 @@ void session_state_set(struct session_table *table, struct session *session, enu
 bool session_state_change(struct session_table *table, struct session *session, enum session_state from,
                           enum session_state to);
 
+/* The ceilings in its record, which a running session may be given others of. */
+struct cgroup_limits session_limits(struct session_table *table, const struct session *session);
+void session_set_limits(struct session_table *table, struct session *session,
+                        const struct cgroup_limits *limits);
+
 #endif

@@ -216,6 +216,19 @@ static int null_thaw(struct runtime *runtime, const char *id, int64_t deadline_m
     return change(runtime, id, RUNTIME_RUNNING, "thaw", err);
 }
 
+/* Runs nothing that could use more or less. */
+static int null_update(struct runtime *runtime, const char *id, const struct runtime_limits *limits,
+                       int64_t deadline_ms, struct err *err) {
+    struct null_runtime *null = null_of(runtime);
+    pthread_mutex_lock(&null->lock);
+    struct entry *entry = map_get(null->sessions, id);
+    bool runs = entry && entry->state == RUNTIME_RUNNING;
+    if (runs)
+        note(null, "update", id);
+    pthread_mutex_unlock(&null->lock);
+    return runs ? 0 : err_set(err, ERR_CONFLICT, NULL, "session %s is not running", id);
+}
+
 static int null_adopt(struct runtime *runtime, struct runtime_inventory_entry **ret, size_t *ret_count,
                       struct err *err) {
     struct null_runtime *null = null_of(runtime);
@@ -332,6 +345,7 @@ static const struct runtime_ops null_ops = {
     .stop = null_stop,
     .freeze = null_freeze,
     .thaw = null_thaw,
+    .update = null_update,
     .adopt = null_adopt,
     .open_stream = null_open_stream,
     .logs = null_logs,

@@ -2,7 +2,8 @@
  *
  * A row is written in the transaction of the change; the commit wakes listeners of channel "events" (whatever
  * the payload: read since the last id that you have). Ids rise;
- * data is a JSON object with "action" ("created", "changed", "removed"), "name" and the fields that changed.
+ * data is a JSON object with "action" ("created", "changed", "removed"; "warning": a session's time is nearly
+ * over), "name" and the fields that changed.
  */
 #ifndef SS_CONTROL_EVENT_H
 #define SS_CONTROL_EVENT_H

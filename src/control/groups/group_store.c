@@ -1,6 +1,7 @@
 #include "control/groups/group_store.h"
 
-#include <ctype.h>
+#include "control/like.h"
+
 #include <stdlib.h>
 
 #define PAGE_DEFAULT 50
@@ -66,19 +67,6 @@ int group_store_delete(struct db_conn *conn, int64_t id, struct err *err) {
 
 /* --- lists --- */
 
-/* "%text%" in lower case, with LIKE's own characters escaped; owned by the caller. */
-static char *pattern(const char *text) {
-    struct strbuf out = STRBUF_MAX(1024);
-    strbuf_putc(&out, '%');
-    for (; *text; text++) {
-        if (strchr("%_\\", *text))
-            strbuf_putc(&out, '\\');
-        strbuf_putc(&out, (char)tolower((unsigned char)*text));
-    }
-    strbuf_putc(&out, '%');
-    return strbuf_steal(&out);
-}
-
 #define WHERE                                                                                                \
     "WHERE (CAST($1 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM group_memberships m WHERE m.group_id = g.id "    \
     "AND m.user_id = $1 AND m.role = 'manager')) AND (LOWER(g.name) LIKE $2 ESCAPE '\\' "                    \
@@ -114,7 +102,7 @@ int group_list(struct db_conn *conn, const struct group_filter *filter, struct g
                struct err *err) {
     unsigned limit = page_size(filter->limit);
     struct group_list list = {.items = mem_zalloc(limit * sizeof *list.items)};
-    char *like = pattern(filter->search ? filter->search : "");
+    char *like = like_pattern(filter->search ? filter->search : "");
     int status = load_groups(conn, filter, like, limit, &list, err);
     free(like);
     if (status < 0) {

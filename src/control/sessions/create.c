@@ -2,6 +2,7 @@
 #include "base/units.h"
 #include "control/commands/command.h"
 #include "control/quotas/quota.h"
+#include "control/sessions/fields.h"
 #include "control/sessions/session_store.h"
 #include "control/settings/settings.h"
 #include "control/templates/template.h"
@@ -9,87 +10,8 @@
 
 #include <ctype.h>
 
-#define CPU_MIN_MILLIS 10
-#define MEMORY_MIN_BYTES ((int64_t)16 << 20)
-#define SECONDS_MAX ((int64_t)365 * 86400)
-#define ENV_NAME_MAX 128
-#define ENV_VALUE_MAX 4096
 #define NAME_TRIES 8
 #define ANSWER_KEPT_MAX (64 * 1024)
-
-static int invalid(struct err *err, const char *field, const char *message) {
-    return err_set_field(err, ERR_INVALID, "invalid_field", field, "%s", message);
-}
-
-/* --- what the caller gave --- */
-
-static int check_tags(const struct strv *tags, struct err *err) {
-    if (!tags)
-        return 0;
-    if (tags->count > SESSION_TAGS_MAX)
-        return err_set_field(err, ERR_INVALID, "invalid_field", "tags", "must be at most %d",
-                             SESSION_TAGS_MAX);
-    for (size_t i = 0; i < tags->count; i++) {
-        const char *tag = tags->items[i];
-        size_t length = strlen(tag);
-        bool plain = length > 0 && length <= SESSION_TAG_MAX && str_is_utf8(tag, length);
-        for (; plain && *tag; tag++)
-            plain = (unsigned char)*tag >= ' ' && *tag != '"' && *tag != '\\' && *tag != 0x7f;
-        if (!plain)
-            return err_set_field(
-                err, ERR_INVALID, "invalid_field", "tags",
-                "must be texts of 1–%d bytes without quotes, backslashes and control characters",
-                SESSION_TAG_MAX);
-    }
-    return 0;
-}
-
-static int check_env(const json_t *env, struct err *err) {
-    const char *name;
-    json_t *value;
-    if (!env)
-        return 0;
-    if (!json_is_object(env) || json_object_size(env) > SESSION_ENV_MAX)
-        return err_set_field(err, ERR_INVALID, "invalid_field", "env",
-                             "must be an object of at most %d texts", SESSION_ENV_MAX);
-    json_object_foreach ((json_t *)(uintptr_t)env, name, value) {
-        bool good = *name && !isdigit((unsigned char)*name) && strlen(name) <= ENV_NAME_MAX;
-        for (const char *at = name; *at; at++)
-            good = good && (isalnum((unsigned char)*at) || *at == '_');
-        if (!good)
-            return invalid(err, "env", "names must be of A-Z a-z 0-9 _ and not begin with a digit");
-        if (!json_is_string(value) || json_string_length(value) > ENV_VALUE_MAX ||
-            strlen(json_string_value(value)) != json_string_length(value))
-            return invalid(err, "env", "values must be texts of at most 4096 bytes");
-    }
-    return 0;
-}
-
-static int check_resources(const struct session_new *f, const struct template *template, int64_t *ret_cpu,
-                           int64_t *ret_memory, struct err *err) {
-    char text[UNITS_TEXT_SIZE];
-    int64_t cpu = f->cpu_millis ? f->cpu_millis : template->cpu_millis;
-    int64_t memory = f->memory_bytes ? f->memory_bytes : template->memory_bytes;
-    if (cpu < CPU_MIN_MILLIS || cpu > template->cpu_millis_max)
-        return err_set_field(err, ERR_INVALID, "invalid_field", "resources.cpu",
-                             "must be from 10m to %s for this template",
-                             cpu_format(template->cpu_millis_max, text));
-    if (memory < MEMORY_MIN_BYTES || memory > template->memory_bytes_max)
-        return err_set_field(err, ERR_INVALID, "invalid_field", "resources.memory",
-                             "must be from 16Mi to %s for this template",
-                             bytes_format(template->memory_bytes_max, text));
-    *ret_cpu = cpu;
-    *ret_memory = memory;
-    return 0;
-}
-
-static int check_times(const struct session_new *f, struct err *err) {
-    if (f->idle_timeout < 0 || f->idle_timeout > SECONDS_MAX)
-        return invalid(err, "idleTimeout", "must be at most 365 days");
-    if (f->max_duration < 0 || f->max_duration > SECONDS_MAX)
-        return invalid(err, "maxSessionDuration", "must be at most 365 days");
-    return 0;
-}
 
 /* Whose session: one's own, or an operator's choice. */
 static int find_owner(struct db_conn *conn, const struct actor *actor, const char *username, struct user *ret,
@@ -113,7 +35,7 @@ struct making {
     const struct session_new *fields;
     struct user owner;
     struct template template;
-    int64_t cpu_millis, memory_bytes;
+    int64_t cpu_millis, memory_bytes, idle_timeout, max_duration;
     char name[SESSION_NAME_MAX + 1], agent_id[AGENT_ID_MAX + 1], platform[16], command_id[COMMAND_ID_MAX + 1];
 };
 
@@ -144,20 +66,12 @@ static json_t *start_payload(const struct making *m) {
                      random_hex(token, KEY_HEX_SIZE - 1), "network", m->template.network);
 }
 
-static char *tags_text(const struct strv *tags) {
-    struct strbuf out = STRBUF_MAX(16384);
-    struct json_writer w = JSON_WRITER(&out);
-    static const struct strv none = {0};
-    jsonw_strings(&w, tags ? tags : &none);
-    return strbuf_steal(&out);
-}
-
 static int insert_row(struct db_conn *conn, struct making *m, struct err *err) {
     int64_t steady = 0;
     bool inserted = false;
     if (steady_now(conn, &steady, err) < 0)
         return -1;
-    char *tags = tags_text(m->fields->tags);
+    char *tags = session_tags_text(m->fields->tags);
     struct session_insert row = {.template_name = m->template.name,
                                  .protocol = m->template.protocol,
                                  .agent_id = m->agent_id,
@@ -167,8 +81,8 @@ static int insert_row(struct db_conn *conn, struct making *m, struct err *err) {
                                  .user_id = m->owner.id,
                                  .cpu_millis = m->cpu_millis,
                                  .memory_bytes = m->memory_bytes,
-                                 .idle_timeout = m->fields->idle_timeout,
-                                 .max_duration = m->fields->max_duration,
+                                 .idle_timeout = m->idle_timeout,
+                                 .max_duration = m->max_duration,
                                  .due = steady + state_table[SESSION_PENDING].deadline_ms,
                                  .persistent_home = m->fields->persistent_home};
     int status = 0;
@@ -255,18 +169,30 @@ static int create(struct db_conn *conn, const struct actor *actor, struct making
     return keep_answer(conn, m, ret, err);
 }
 
+/* What is not asked for is the template's. */
+static int fill_in(struct making *m, struct err *err) {
+    const struct session_new *f = m->fields;
+    const struct template *template = &m->template;
+    m->cpu_millis = f->cpu_millis ? f->cpu_millis : template->cpu_millis;
+    m->memory_bytes = f->memory_bytes ? f->memory_bytes : template->memory_bytes;
+    m->idle_timeout = f->idle_timeout ? f->idle_timeout : template->idle_timeout;
+    m->max_duration = f->max_duration ? f->max_duration : template->max_duration;
+    if (session_check_resources(template, m->cpu_millis, m->memory_bytes, err) < 0)
+        return -1;
+    return session_check_times(template, m->idle_timeout, m->max_duration, err);
+}
+
 int session_create(struct db_conn *conn, const struct actor *actor, const struct session_new *fields,
                    struct session *ret, struct refusals *refusals, struct err *err) {
     struct making m = {.fields = fields};
     struct session session = {0};
     int status = -1;
     /* What can be said without the writers' lock is said before it is taken. */
-    if (check_tags(fields->tags, err) < 0 || check_env(fields->env, err) < 0 ||
-        check_times(fields, err) < 0 || find_owner(conn, actor, fields->user, &m.owner, err) < 0 ||
+    if (session_check_tags(fields->tags, err) < 0 || session_check_env(fields->env, err) < 0 ||
+        find_owner(conn, actor, fields->user, &m.owner, err) < 0 ||
         template_get(conn, fields->template_name ? fields->template_name : "", &m.template, err) < 0)
         return -1;
-    if (check_resources(fields, &m.template, &m.cpu_millis, &m.memory_bytes, err) == 0 &&
-        db_begin(conn, err) == 0)
+    if (fill_in(&m, err) == 0 && db_begin(conn, err) == 0)
         status = db_end(conn, create(conn, actor, &m, refusals, &session, err), err);
     template_finish(&m.template);
     if (status < 0) {

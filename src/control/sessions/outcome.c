@@ -93,11 +93,24 @@ static int wake_failed(struct db_conn *conn, const struct command_row *row, cons
     return session_fail(conn, row->session_id, BY_AGENT, row->agent_id, error, &changed, err);
 }
 
+/* --- update_session --- */
+
+static int update_completed(struct db_conn *conn, const struct command_row *row, const json_t *result,
+                            struct err *err) {
+    return session_updated(conn, row->session_id, row->command_id, NULL, err);
+}
+
+static int update_failed(struct db_conn *conn, const struct command_row *row, const char *error,
+                         struct err *err) {
+    return session_updated(conn, row->session_id, row->command_id, error, err);
+}
+
 static const struct action_row actions[] = {
     {"start_session", start_acknowledged, start_completed, start_failed},
     {"stop_session", NULL, stop_completed, NULL}, /* a stop is never given up: see again() */
     {"hibernate_session", NULL, hibernate_completed, hibernate_failed},
     {"wake_session", NULL, wake_completed, wake_failed},
+    {"update_session", NULL, update_completed, update_failed},
 };
 
 static const struct action_row *action_of(const struct command_row *row) {

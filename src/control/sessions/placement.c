@@ -59,21 +59,24 @@ static bool has_programs(const struct template *template, const struct candidate
     return !lacks;
 }
 
+static bool has_place(const struct candidate *agent, char *reason) {
+    if (agent->active < agent->max_sessions)
+        return true;
+    snprintf(reason, REFUSAL_REASON_MAX, "is full: %lld of %lld sessions", (long long)agent->active,
+             (long long)agent->max_sessions);
+    return false;
+}
+
 static bool has_room(const struct placement_wish *wish, const struct candidate *agent, char *reason) {
     char wanted[UNITS_TEXT_SIZE], left[UNITS_TEXT_SIZE];
     int64_t cpu = agent->cpu_millis - agent->used_cpu_millis,
             memory = agent->memory_bytes - agent->used_memory_bytes;
-    if (agent->active >= agent->max_sessions) {
-        snprintf(reason, REFUSAL_REASON_MAX, "is full: %lld of %lld sessions", (long long)agent->active,
-                 (long long)agent->max_sessions);
-        return false;
-    }
-    if (wish->cpu_millis > cpu) {
+    if (wish->cpu_millis > 0 && wish->cpu_millis > cpu) {
         snprintf(reason, REFUSAL_REASON_MAX, "has not enough CPU left: %s of the %s asked for",
                  cpu_format(cpu > 0 ? cpu : 0, left), cpu_format(wish->cpu_millis, wanted));
         return false;
     }
-    if (wish->memory_bytes > memory) {
+    if (wish->memory_bytes > 0 && wish->memory_bytes > memory) {
         snprintf(reason, REFUSAL_REASON_MAX, "has not enough memory left: %s of the %s asked for",
                  bytes_format(memory > 0 ? memory : 0, left), bytes_format(wish->memory_bytes, wanted));
         return false;
@@ -95,7 +98,7 @@ static const char *refusal_of(const struct placement_wish *wish, const struct ca
         return reason;
     }
     if (!suits(wish->template, agent, reason) || !has_programs(wish->template, agent, reason) ||
-        !has_room(wish, agent, reason))
+        !has_place(agent, reason) || !has_room(wish, agent, reason))
         return reason;
     return NULL;
 }
@@ -142,4 +145,20 @@ int placement_choose(struct db_conn *conn, const struct placement_wish *wish, ch
     refusals_finish(&why);
     candidates_finish(&candidates);
     return status;
+}
+
+int placement_grow(struct db_conn *conn, const char *agent_id, int64_t cpu_millis, int64_t memory_bytes,
+                   struct refusals *refusals, struct err *err) {
+    struct candidates candidates = {0};
+    char reason[REFUSAL_REASON_MAX] = "is not known any more";
+    struct placement_wish wish = {.cpu_millis = cpu_millis, .memory_bytes = memory_bytes};
+    if (db_lock(conn, "placement", err) < 0 || placement_store_load(conn, agent_id, &candidates, err) < 0)
+        return -1;
+    bool room = candidates.count == 1 && has_room(&wish, &candidates.items[0], reason);
+    candidates_finish(&candidates);
+    if (room)
+        return 0;
+    refuse(refusals, agent_id, reason);
+    return err_set(err, ERR_UNAVAILABLE, "no_agent", "the session's agent has not the room: %s %s", agent_id,
+                   reason);
 }

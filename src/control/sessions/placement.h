@@ -44,4 +44,9 @@ struct placement_wish {
 int placement_choose(struct db_conn *conn, const struct placement_wish *wish, char *agent_id, char *platform,
                      struct refusals *refusals, struct err *err);
 
+/* Has the agent this much more room, for a session that it runs already? Inside the caller's transaction;
+ * takes the lock. Amounts of 0 and less are not looked at. ERR_UNAVAILABLE "no_agent" with `refusals`. */
+int placement_grow(struct db_conn *conn, const char *agent_id, int64_t cpu_millis, int64_t memory_bytes,
+                   struct refusals *refusals, struct err *err);
+
 #endif

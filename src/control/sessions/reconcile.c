@@ -102,6 +102,13 @@ static int over_duration(struct db_conn *conn, const char *name, const char *unu
     return 1;
 }
 
+static int warn(struct db_conn *conn, const char *name, const char *unused, struct err *err) {
+    bool changed = false;
+    if (session_store_warned(conn, name, &changed, err) < 0)
+        return -1;
+    return changed && session_announce(conn, name, "warning", err) < 0 ? -1 : changed;
+}
+
 /* --- orphans --- */
 
 static int stop_orphan(struct db_conn *conn, const struct orphan *orphan, struct err *err) {
@@ -156,7 +163,7 @@ static int prune(struct db_conn *conn, struct err *err) {
 
 /* What one kind of row needs: found in one query, handled one by one. */
 static int sweep(struct db_conn *conn, int64_t now, struct reconcile_report *ret, struct err *err) {
-    struct strv expired = {0}, commands = {0}, abandoned = {0}, late = {0}, over = {0};
+    struct strv expired = {0}, commands = {0}, abandoned = {0}, late = {0}, soon = {0}, over = {0};
     int status = -1;
     if (reconcile_store_expired(conn, now, BATCH, &expired, &commands, err) < 0)
         goto out;
@@ -167,6 +174,9 @@ static int sweep(struct db_conn *conn, int64_t now, struct reconcile_report *ret
     if (session_store_overdue(conn, now, BATCH, &late, err) < 0)
         goto out;
     ret->overdue += each(conn, &late, NULL, overdue, "overdue state");
+    if (session_store_ending_soon(conn, now, BATCH, &soon, err) < 0)
+        goto out;
+    ret->warned = each(conn, &soon, NULL, warn, "maximum duration");
     if (session_store_over_duration(conn, now, BATCH, &over, err) < 0)
         goto out;
     ret->durations_ended = each(conn, &over, NULL, over_duration, "maximum duration");
@@ -176,6 +186,7 @@ out:
     strv_finish(&commands);
     strv_finish(&abandoned);
     strv_finish(&late);
+    strv_finish(&soon);
     strv_finish(&over);
     return status;
 }

@@ -18,7 +18,7 @@
  * undelivered starts; acts on sessions whose state outlived its deadline; stops orphans after their grace;
  * ends sessions past their maxSessionDuration; prunes events, logins, tickets and history (rarely). */
 struct reconcile_report {
-    int64_t returned, expired, overdue, orphans_stopped, durations_ended;
+    int64_t returned, expired, overdue, orphans_stopped, durations_ended, warned;
 };
 int reconcile_tick(struct db_conn *conn, struct reconcile_report *ret, struct err *err);
 

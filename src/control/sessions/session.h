@@ -37,9 +37,10 @@ struct session {
     char protocol[8];
     enum session_state state;
     char state_since[TIME_TEXT_SIZE];
-    char stage[SESSION_STAGE_SIZE];   /* while starting: what is being done; else "" */
-    char reason[SESSION_REASON_SIZE]; /* why it is in this state, or "" */
-    int64_t cpu_millis, memory_bytes;
+    char stage[SESSION_STAGE_SIZE];             /* while starting: what is being done; else "" */
+    char reason[SESSION_REASON_SIZE];           /* why it is in this state, or "" */
+    int64_t cpu_millis, memory_bytes;           /* as asked for */
+    int64_t held_cpu_millis, held_memory_bytes; /* what it takes of its agent and of quotas: not less */
     bool persistent_home;
     char agent_id[AGENT_ID_MAX + 1];
     char platform[16];
@@ -89,8 +90,9 @@ struct session_filter {
     const char *user;                           /* username, NULL: any */
     unsigned states;                            /* bits (1 << state); 0: all but terminated */
     const char *tag, *agent_id, *template_name; /* NULL: any */
-    const char *cursor;                         /* from the page before, NULL: the first */
-    unsigned limit;                             /* 0: 50; at most 200 */
+    const char *search; /* part of name, template, owner or a tag, any case; NULL: any */
+    const char *cursor; /* from the page before, NULL: the first */
+    unsigned limit;     /* 0: 50; at most 200 */
 };
 #define SESSION_CURSOR_SIZE 128
 struct session_page {
@@ -111,6 +113,27 @@ int session_list(struct db_conn *conn, const struct session_filter *filter, stru
  * "session_ended" (terminated, failed). */
 int session_request_stop(struct db_conn *conn, const struct actor *actor, const char *name,
                          const char *reason, char *command_id, struct err *err);
+
+/* What is to be changed of a session; the rest stays. */
+struct session_update {
+    const struct strv *tags; /* all of them; or NULL */
+    bool has_idle_timeout, has_max_duration;
+    int64_t idle_timeout, max_duration; /* seconds; 0: none */
+    int64_t cpu_millis, memory_bytes;   /* 0: as it is */
+};
+/* One transaction. Tags and times of any live session; a maximum duration counts from the session's start,
+ * and what is over already ends it at once. Resources of a running one: quota and room are taken, an
+ * update_session command is queued, and the agent's answer makes the change good or takes it back
+ * (outcome.c); *ret shows what was asked for. ERR_INVALID naming the field; ERR_NOT_FOUND as session_get_for;
+ * ERR_CONFLICT "already_ending", "session_ended", "not_running", "update_pending" (an earlier one is under
+ * way); ERR_DENIED "quota_exceeded" and ERR_UNAVAILABLE "no_agent" with `refusals` (may be NULL). */
+int session_update(struct db_conn *conn, const struct actor *actor, const char *name,
+                   const struct session_update *fields, struct session *ret, struct refusals *refusals,
+                   struct err *err);
+/* The end of an update_session command, inside the caller's transaction: the agent did it, or it could not
+ * (`error`) and everything is as before. */
+int session_updated(struct db_conn *conn, const char *name, const char *command_id, const char *error,
+                    struct err *err);
 
 /* What an agent says in `status`. Checked against agent, its connection's generation and the state table:
  * true in *ret_applied (may be NULL) when it changed something; a status that no longer fits (late, repeated,

@@ -20,6 +20,14 @@ static void put_resources(struct json_writer *w, const char *key, int64_t cpu_mi
     jsonw_object_end(w);
 }
 
+/* When its maximum duration will be over, for those who are to save their work. */
+static void put_ends_at(struct json_writer *w, const struct session *s) {
+    char text[TIME_TEXT_SIZE];
+    int64_t started;
+    bool ends = state_table[s->state].live && s->max_duration > 0 && time_parse(s->started_at, &started);
+    jsonw_put_string(w, "endsAt", ends ? time_format(started + s->max_duration * 1000, text) : NULL);
+}
+
 /* {phase, message, url}: what Kubernetes users expect of an object. */
 static void put_status(struct json_writer *w, const struct session *s) {
     static const char *const phases[SESSION_STATES] = {"Pending",     "Starting",   "Running",
@@ -66,6 +74,7 @@ void session_write_json(const struct session *s, struct json_writer *w) {
     jsonw_put_bool(w, "agentOnline", s->agent_online);
     put_duration(w, "idleTimeout", s->idle_timeout);
     put_duration(w, "maxSessionDuration", s->max_duration);
+    put_ends_at(w, s);
     put_or_null(w, "hibernateMode", s->hibernate_mode);
     jsonw_put_int(w, "viewers", s->viewers);
     jsonw_key(w, "tags");
@@ -97,6 +106,8 @@ int session_announce(struct db_conn *conn, const char *name, const char *action,
     jsonw_put_string(&w, "stage", s.stage);
     jsonw_put_string(&w, "reason", s.reason);
     jsonw_put_string(&w, "agentId", s.agent_id);
+    put_resources(&w, "resources", s.cpu_millis, s.memory_bytes);
+    put_ends_at(&w, &s);
     jsonw_put_bool(&w, "agentOnline", s.agent_online);
     jsonw_put_int(&w, "viewers", s.viewers);
     jsonw_object_end(&w);

@@ -1,6 +1,7 @@
 #include "control/sessions/session_store.h"
 
 #include "base/str.h"
+#include "control/like.h"
 #include "control/settings/settings.h"
 #include "json/fields.h"
 
@@ -10,7 +11,8 @@
     "s.id, s.user_id, u.username, s.template_name, s.protocol, s.state, s.state_since, s.stage, s.reason, "  \
     "s.cpu_millis, s.memory_bytes, s.persistent_home, s.agent_id, s.platform, a.status, a.replica_id, "      \
     "s.start_command, s.idle_timeout, s.max_duration, s.hibernate_mode, s.viewers, s.usage_cpu_millis, "     \
-    "s.usage_memory_bytes, s.tags, s.created_at, s.updated_at, s.started_at, s.ended_at"
+    "s.usage_memory_bytes, s.tags, s.created_at, s.updated_at, s.started_at, s.ended_at, "                   \
+    "s.wanted_cpu_millis, s.wanted_memory_bytes"
 #define FROM "FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN agents a ON a.agent_id = s.agent_id "
 
 static void read_tags(const char *text, struct strv *tags) {
@@ -36,8 +38,10 @@ static void read_session(struct db_rows *rows, struct session *ret) {
     db_copy(rows, 6, ret->state_since, sizeof ret->state_since);
     db_copy(rows, 7, ret->stage, sizeof ret->stage);
     db_copy(rows, 8, ret->reason, sizeof ret->reason);
-    ret->cpu_millis = db_int(rows, 9);
-    ret->memory_bytes = db_int(rows, 10);
+    ret->held_cpu_millis = db_int(rows, 9);
+    ret->held_memory_bytes = db_int(rows, 10);
+    ret->cpu_millis = db_is_null(rows, 28) ? ret->held_cpu_millis : db_int(rows, 28);
+    ret->memory_bytes = db_is_null(rows, 29) ? ret->held_memory_bytes : db_int(rows, 29);
     ret->persistent_home = db_int(rows, 11) != 0;
     db_copy(rows, 12, ret->agent_id, sizeof ret->agent_id);
     db_copy(rows, 13, ret->platform, sizeof ret->platform);
@@ -150,6 +154,38 @@ int session_store_usage(struct db_conn *conn, const char *name, const char *agen
                    "ssii", name, agent_id, cpu_millis, memory_bytes);
 }
 
+int session_store_settings(struct db_conn *conn, const struct session_settings *settings, struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    if (db_now(conn, now, err) < 0)
+        return -1;
+    return db_exec(
+        conn, NULL, err,
+        "UPDATE sessions SET updated_at = $2, tags = COALESCE(CAST($3 AS TEXT), tags), "
+        "idle_timeout = CASE WHEN CAST($4 AS BIGINT) = 1 THEN CAST($5 AS BIGINT) ELSE idle_timeout END, "
+        "max_duration = CASE WHEN CAST($6 AS BIGINT) = 1 THEN CAST($7 AS BIGINT) ELSE max_duration END, "
+        "ends_due = CASE WHEN CAST($6 AS BIGINT) = 1 THEN CAST($8 AS BIGINT) ELSE ends_due END, "
+        "ends_warned = CASE WHEN CAST($6 AS BIGINT) = 1 THEN 0 ELSE ends_warned END WHERE id = $1",
+        "sssiiiiI", settings->name, now, settings->tags, (int64_t)settings->has_idle_timeout,
+        settings->idle_timeout, (int64_t)settings->has_max_duration, settings->max_duration,
+        settings->ends_due);
+}
+
+int session_store_resources(struct db_conn *conn, const char *name, int64_t held_cpu, int64_t held_memory,
+                            int64_t wanted_cpu, int64_t wanted_memory, struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    if (db_now(conn, now, err) < 0)
+        return -1;
+    return db_exec(conn, NULL, err,
+                   "UPDATE sessions SET updated_at = $2, cpu_millis = $3, memory_bytes = $4, "
+                   "wanted_cpu_millis = $5, wanted_memory_bytes = $6 WHERE id = $1",
+                   "ssiiII", name, now, held_cpu, held_memory, wanted_cpu, wanted_memory);
+}
+
+int session_store_reason(struct db_conn *conn, const char *name, const char *reason, struct err *err) {
+    return db_exec(conn, NULL, err, "UPDATE sessions SET reason = $2 WHERE id = $1 AND state = 'running'",
+                   "ss", name, reason);
+}
+
 int session_add_viewers(struct db_conn *conn, const char *name, int delta, struct err *err) {
     int64_t changes = 0;
     if (db_begin(conn, err) < 0)
@@ -196,6 +232,29 @@ int session_store_over_duration(struct db_conn *conn, int64_t now, unsigned limi
                  "ii", now, (int64_t)limit) < 0)
         return -1;
     return collect(rows, ret, err);
+}
+
+/* max_duration counts seconds: a tenth of it in milliseconds is a hundred times the number. */
+int session_store_ending_soon(struct db_conn *conn, int64_t now, unsigned limit, struct strv *ret,
+                              struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    if (db_query(conn, &rows, err,
+                 "SELECT id FROM sessions WHERE ends_due IS NOT NULL AND ends_due <= $1 AND ends_warned = 0 "
+                 "AND ends_due <= $2 + max_duration * 100 AND ends_due > $2 ORDER BY ends_due LIMIT $3",
+                 "iii", now + SESSION_WARN_MS, now, (int64_t)limit) < 0)
+        return -1;
+    return collect(rows, ret, err);
+}
+
+int session_store_warned(struct db_conn *conn, const char *name, bool *ret_changed, struct err *err) {
+    int64_t changes = 0;
+    if (db_exec(conn, &changes, err,
+                "UPDATE sessions SET ends_warned = 1 WHERE id = $1 AND ends_warned = 0 AND ends_due IS NOT "
+                "NULL",
+                "s", name) < 0)
+        return -1;
+    *ret_changed = changes > 0;
+    return 0;
 }
 
 int session_store_abandoned(struct db_conn *conn, unsigned limit, struct strv *ret, struct err *err) {
@@ -301,28 +360,45 @@ static void make_where(const struct session_filter *filter, struct strbuf *out) 
     if (filter->tag) /* the tag between its quotes: tags hold no quotes themselves, and LIKE's letters are not
                         for them */
         strbuf_puts(out, " AND REPLACE(s.tags, $5, '') <> s.tags");
+    if (filter->search)
+        strbuf_puts(out,
+                    " AND (LOWER(s.id) LIKE $6 ESCAPE '\\' OR LOWER(s.template_name) LIKE $6 ESCAPE '\\' "
+                    "OR LOWER(u.username) LIKE $6 ESCAPE '\\' OR LOWER(s.tags) LIKE $6 ESCAPE '\\')");
 }
 
-static int query_page(struct db_conn *conn, const struct session_filter *filter, const char *time,
-                      const char *name, unsigned limit, struct session_page *ret, struct err *err) {
-    char quoted[SESSION_TAG_MAX + 3], where_text[512], sql[2048];
-    struct strbuf where = STRBUF_FIXED(where_text);
-    make_where(filter, &where);
-    snprintf(quoted, sizeof quoted, "\"%s\"", filter->tag ? filter->tag : "");
-    _cleanup_rows_ struct db_rows *total = NULL, *rows = NULL;
+/* What the parameters $1 to $6 of the filter are; owned texts in it. */
+struct page_query {
+    char where[1024], quoted[SESSION_TAG_MAX + 3];
+    char *search;
+};
+
+static int count_all(struct db_conn *conn, const struct session_filter *filter, const struct page_query *q,
+                     int64_t *ret, struct err *err) {
+    _cleanup_rows_ struct db_rows *total = NULL;
+    char sql[2048];
     snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE %s",
-             where_text);
-    if (db_row(conn, &total, err, sql, "issss", filter->user_id, filter->user, filter->agent_id,
-               filter->template_name, quoted) <= 0)
+             q->where);
+    if (db_row(conn, &total, err, sql, "isssss", filter->user_id, filter->user, filter->agent_id,
+               filter->template_name, q->quoted, q->search) <= 0)
         return -1;
-    ret->total = db_int(total, 0);
+    *ret = db_int(total, 0);
+    return 0;
+}
+
+static int query_page(struct db_conn *conn, const struct session_filter *filter, const struct page_query *q,
+                      const char *time, const char *name, unsigned limit, struct session_page *ret,
+                      struct err *err) {
+    char sql[3072];
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    if (count_all(conn, filter, q, &ret->total, err) < 0)
+        return -1;
     snprintf(sql, sizeof sql,
              "SELECT " COLUMNS " " FROM
-             "WHERE %s AND (s.created_at < $6 OR (s.created_at = $6 AND s.id < $7)) "
-             "ORDER BY s.created_at DESC, s.id DESC LIMIT $8",
-             where_text);
-    if (db_query(conn, &rows, err, sql, "issssssi", filter->user_id, filter->user, filter->agent_id,
-                 filter->template_name, quoted, time, name, (int64_t)limit + 1) < 0)
+             "WHERE %s AND (s.created_at < $7 OR (s.created_at = $7 AND s.id < $8)) "
+             "ORDER BY s.created_at DESC, s.id DESC LIMIT $9",
+             q->where);
+    if (db_query(conn, &rows, err, sql, "isssssssi", filter->user_id, filter->user, filter->agent_id,
+                 filter->template_name, q->quoted, q->search, time, name, (int64_t)limit + 1) < 0)
         return -1;
     int status;
     while ((status = db_next(rows, err)) > 0) {
@@ -345,7 +421,13 @@ int session_list(struct db_conn *conn, const struct session_filter *filter, stru
     if (read_cursor(filter->cursor, time, name, err) < 0)
         return -1;
     struct session_page page = {.items = mem_zalloc(limit * sizeof *page.items)};
-    if (query_page(conn, filter, time, name, limit, &page, err) < 0) {
+    struct page_query q = {.search = like_pattern(filter->search)};
+    struct strbuf where = STRBUF_FIXED(q.where);
+    make_where(filter, &where);
+    snprintf(q.quoted, sizeof q.quoted, "\"%s\"", filter->tag ? filter->tag : "");
+    int status = query_page(conn, filter, &q, time, name, limit, &page, err);
+    free(q.search);
+    if (status < 0) {
         session_page_finish(&page);
         return -1;
     }

@@ -38,11 +38,31 @@ int session_store_stage(struct db_conn *conn, const char *name, const char *agen
 int session_store_usage(struct db_conn *conn, const char *name, const char *agent_id, int64_t cpu_millis,
                         int64_t memory_bytes, struct err *err);
 
+/* Tags (JSON array) and times; NULL and false: as they are. */
+struct session_settings {
+    const char *name, *tags;
+    bool has_idle_timeout, has_max_duration;
+    int64_t idle_timeout, max_duration;
+    int64_t ends_due; /* with a maximum duration of a session that has begun to run; 0: NULL */
+};
+int session_store_settings(struct db_conn *conn, const struct session_settings *settings, struct err *err);
+/* What it holds, and what it is to have (0, 0: that is all of it). */
+int session_store_resources(struct db_conn *conn, const char *name, int64_t held_cpu, int64_t held_memory,
+                            int64_t wanted_cpu, int64_t wanted_memory, struct err *err);
+/* Why something that was asked of a running session was not done. */
+int session_store_reason(struct db_conn *conn, const char *name, const char *reason, struct err *err);
+
 /* Names of sessions, appended. */
 int session_store_overdue(struct db_conn *conn, int64_t now, unsigned limit, struct strv *ret,
                           struct err *err);
 int session_store_over_duration(struct db_conn *conn, int64_t now, unsigned limit, struct strv *ret,
                                 struct err *err);
+/* Their maximum duration is over within SESSION_WARN_MS (or a tenth of it, if that is less), and nobody was
+ * told. */
+#define SESSION_WARN_MS 300000
+int session_store_ending_soon(struct db_conn *conn, int64_t now, unsigned limit, struct strv *ret,
+                              struct err *err);
+int session_store_warned(struct db_conn *conn, const char *name, bool *ret_changed, struct err *err);
 /* pending or starting, and their start command has failed or is gone. */
 int session_store_abandoned(struct db_conn *conn, unsigned limit, struct strv *ret, struct err *err);
 int session_store_live_of_agent(struct db_conn *conn, const char *agent_id, struct strv *ret,

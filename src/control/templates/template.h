@@ -6,7 +6,8 @@
  * value}, programs [that must be there; without it the command's first word], packages [Debian packages to
  * install], network ("none" | "outbound"), windowManager (bool), gl (bool), onExit ("end" | "restart"),
  *   geometry ("1280x800"), sandbox {userNamespaces, debugging} (bools: what its own sandbox needs; Chromium),
- *   pidsMax, homeSize, resources {cpu, memory}, maxResources {cpu, memory}, runtimes [platforms of agents],
+ *   pidsMax, homeSize, resources {cpu, memory}, maxResources {cpu, memory}, idleTimeout
+ * ("30m"), maxSessionDuration ("8h": the longest that may be asked for), runtimes [platforms of agents],
  *   placement {region, labels {name: value}}, image (for containers)
  */
 #ifndef SS_CONTROL_TEMPLATE_H
@@ -36,6 +37,8 @@ struct template {
     char network[16];                         /* "none" or "outbound" */
     int64_t cpu_millis, memory_bytes;         /* default resources */
     int64_t cpu_millis_max, memory_bytes_max; /* ceilings of what may be asked for */
+    int64_t idle_timeout;                     /* seconds, for sessions that ask for none; 0: none */
+    int64_t max_duration; /* seconds: the longest, and what sessions get that ask for none; 0: no limit */
     struct strv tags, runtimes, packages, command;
     bool builtin;
     bool available; /* some agent that is online can run it (true too while no agent has said anything) */

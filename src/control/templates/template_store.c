@@ -37,6 +37,12 @@ static void copy_resources(const json_t *spec, const char *name, int64_t *cpu, i
         bytes_parse(text, memory);
 }
 
+static int64_t read_duration(const json_t *spec, const char *name) {
+    int64_t seconds = 0;
+    const char *text = json_string_value(json_object_get(spec, name));
+    return text && duration_parse(text, &seconds) ? seconds : 0;
+}
+
 static int read_template(struct db_rows *rows, struct template *ret, struct err *err) {
     db_copy(rows, 0, ret->name, sizeof ret->name);
     ret->spec = json_object_of(db_text(rows, 5));
@@ -57,6 +63,8 @@ static int read_template(struct db_rows *rows, struct template *ret, struct err 
     ret->cpu_millis_max = ret->cpu_millis;
     ret->memory_bytes_max = ret->memory_bytes;
     copy_resources(ret->spec, "maxResources", &ret->cpu_millis_max, &ret->memory_bytes_max);
+    ret->idle_timeout = read_duration(ret->spec, "idleTimeout");
+    ret->max_duration = read_duration(ret->spec, "maxSessionDuration");
     copy_list(ret->spec, "tags", &ret->tags);
     copy_list(ret->spec, "runtimes", &ret->runtimes);
     copy_list(ret->spec, "packages", &ret->packages);

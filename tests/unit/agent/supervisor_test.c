@@ -291,6 +291,32 @@ static void test_order_in_a_session(void **state) {
     }
 }
 
+static void give_update(struct rig *rig, const char *id, json_t *resources) {
+    give(rig, id, 1, "update_session", json_pack("{s:s, s:o}", "sessionId", "one", "resources", resources),
+         60);
+}
+
+static void test_update(void **state) {
+    struct rig *rig = *state;
+    give_update(rig, "cmd-00000001", json_pack("{s:s}", "cpu", "200m"));
+    assert_non_null(strstr(field(await(rig, "failed", "commandId", "cmd-00000001"), "error"), "not running"));
+    give_start(rig, "cmd-00000002", "one");
+    give_update(rig, "cmd-00000003", json_pack("{s:s, s:s}", "cpu", "200m", "memory", "1Gi"));
+    await(rig, "complete", "commandId", "cmd-00000003");
+    static const char *const wrong[] = {"{}", "{\"cpu\":\"much\"}", "{\"memory\":\"-1\"}",
+                                        "{\"disk\":\"1Gi\"}"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        char id[32];
+        snprintf(id, sizeof id, "cmd-0000001%zu", i);
+        give_update(rig, id, json_loads(wrong[i], 0, NULL));
+        await(rig, "failed", "commandId", id);
+    }
+    give_simple(rig, "cmd-00000020", "hibernate_session", "one");
+    give_update(rig, "cmd-00000021", json_pack("{s:s}", "cpu", "300m")); /* asleep */
+    await(rig, "failed", "commandId", "cmd-00000021");
+    assert_deeds(rig, "start one\nupdate one\nfreeze one\n");
+}
+
 static void test_sessions_side_by_side(void **state) {
     struct rig *rig = *state;
     set_and_reopen(rig, "STREAMSPACE_NULL_START_MS", "400");
@@ -705,6 +731,7 @@ int main(void) {
         TEST(test_start_and_stop),
         TEST(test_duplicates_run_once),
         TEST(test_order_in_a_session),
+        TEST(test_update),
         TEST(test_sessions_side_by_side),
         TEST(test_many_commands_few_fsyncs),
         TEST(test_stop_cancels_a_start_under_way),

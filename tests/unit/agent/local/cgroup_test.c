@@ -185,6 +185,81 @@ static void limits_of_version_1(void **state) {
     fake_end(&fake);
 }
 
+/* What was written last is "max"; a file that stands in for one of the kernel's keeps the rest. */
+static void assert_open_high(const char *dir) {
+    _cleanup_free_ char *path = str_format("%s/s/memory.high", dir);
+    _cleanup_free_ char *got = NULL;
+    assert_int_equal(file_read(path, 4096, &got, NULL, NULL), 0);
+    assert_true(str_starts(got, "max"));
+}
+
+static void other_limits_of_version_2(void **state) {
+    struct fake fake;
+    fake_begin(&fake, true);
+    static const char *const files[] = {"memory.max", "memory.swap.max", "memory.high", "cpu.max"};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        make_file(fake.path, files[i], "");
+    make_file(fake.path, "memory.current", "209715200\n");
+    _cleanup_cgroup_ struct cgroup group;
+    cgroup_name(&group, &fake.parents, "s");
+    struct cgroup_limits more = {.memory_bytes = 512 << 20, .cpu_millis = 2000},
+                         less = {.memory_bytes = 201 << 20},
+                         least = {.memory_bytes = 199 << 20, .cpu_millis = 500};
+    assert_int_equal(cgroup_change(&group, &limits, &more, NULL), 0);
+    assert_file(fake.path, "memory.max", "536870912");
+    assert_file(fake.path, "cpu.max", "40000 20000");
+    assert_file(fake.path, "memory.high", "");
+    assert_int_equal(cgroup_change(&group, &more, &less, NULL), 0); /* 200 MiB are in use */
+    assert_file(fake.path, "memory.max", "210763776");
+    assert_open_high(fake.path);
+    assert_file(fake.path, "cpu.max", "40000 20000");
+    struct err err = {0};
+    assert_int_equal(cgroup_change(&group, &less, &least, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_string_equal(err.message, "more than 199 MiB of memory are in use");
+    assert_file(fake.path, "memory.max", "210763776");
+    assert_open_high(fake.path);
+    assert_file(fake.path, "cpu.max", "40000 20000");
+    fake_end(&fake);
+}
+
+/* The ceiling with swap is raised first and lowered last. */
+static void other_limits_of_version_1(void **state) {
+    struct fake fake;
+    fake_begin(&fake, false);
+    static const char *const files[] = {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
+                                        "cpu.cfs_period_us", "cpu.cfs_quota_us"};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        make_file(fake.path, files[i], "");
+    _cleanup_cgroup_ struct cgroup group;
+    cgroup_name(&group, &fake.parents, "s");
+    struct cgroup_limits more = {.memory_bytes = 512 << 20, .cpu_millis = 250};
+    assert_int_equal(cgroup_change(&group, &limits, &more, NULL), 0);
+    assert_file(fake.path, "memory.limit_in_bytes", "536870912");
+    assert_file(fake.path, "memory.memsw.limit_in_bytes", "536870912");
+    assert_file(fake.path, "cpu.cfs_quota_us", "5000");
+    assert_int_equal(cgroup_change(&group, &more, &limits, NULL), 0);
+    assert_file(fake.path, "memory.limit_in_bytes", "268435456");
+    assert_file(fake.path, "memory.memsw.limit_in_bytes", "268435456");
+    fake_end(&fake);
+}
+
+/* The processor's ceiling is not to be had: the memory's is as it was. */
+static void a_change_is_whole_or_none(void **state) {
+    struct fake fake;
+    fake_begin(&fake, true);
+    static const char *const files[] = {"memory.max", "memory.swap.max", "memory.high"};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        make_file(fake.path, files[i], "");
+    make_file(fake.path, "memory.current", "1\n");
+    _cleanup_cgroup_ struct cgroup group;
+    cgroup_name(&group, &fake.parents, "s");
+    struct cgroup_limits more = {.memory_bytes = 512 << 20, .cpu_millis = 2000};
+    assert_int_equal(cgroup_change(&group, &limits, &more, NULL), -1);
+    assert_file(fake.path, "memory.max", "268435456");
+    fake_end(&fake);
+}
+
 static void a_limit_that_cannot_be_set_is_an_error(void **state) {
     struct fake fake;
     fake_begin(&fake, true);
@@ -250,6 +325,9 @@ int main(void) {
         cmocka_unit_test(nonsense),
         cmocka_unit_test(limits_of_version_2),
         cmocka_unit_test(limits_of_version_1),
+        cmocka_unit_test(other_limits_of_version_2),
+        cmocka_unit_test(other_limits_of_version_1),
+        cmocka_unit_test(a_change_is_whole_or_none),
         cmocka_unit_test(a_limit_that_cannot_be_set_is_an_error),
         cmocka_unit_test(usage_of_both),
         cmocka_unit_test(without_groups_nothing_is_done),
