@@ -78,9 +78,12 @@ export function groupSettings(settings: Setting[]): [string, Setting[]][] {
   return [...groups];
 }
 
-/** "share-links" → "Share links". */
+const CAPITALS: ReadonlySet<string> = new Set(['api', 'ca', 'cpu', 'http', 'id', 'ip', 'jwt', 'mfa', 'oidc', 'tcp', 'tls', 'totp', 'ttl', 'url']);
+
+/** "share-links" → "Share links", "public-url" → "Public URL". */
 export function settingLabel(name: string): string {
-  const text = name.replace(/[-_.]+/g, ' ');
+  const words = name.split(/[-_.]+/).map((word) => (CAPITALS.has(word) ? word.toUpperCase() : word));
+  const text = words.join(' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -17,7 +17,8 @@ export function NewPassword({ value, ...props }: PasswordInputProps & { value: s
         ))}
       </div>
       <Text id={id} fz="xs" c="dimmed" mt={6}>
-        {text}
+        {/* What is wrong stands there already. */}
+        {!props.error && text}
       </Text>
     </div>
   );

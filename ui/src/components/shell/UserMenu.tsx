@@ -21,7 +21,7 @@ export function UserMenu({ compact }: { compact?: boolean }) {
   const signOut = useSignOut();
   const name = user.fullName || user.username;
   return (
-    <Menu position={compact ? 'bottom-end' : 'top-start'} width={232} withInitialFocusPlaceholder={false}>
+    <Menu position={compact ? 'bottom-end' : 'top-start'} width={232}>
       <Menu.Target>
         <UnstyledButton className={compact ? undefined : classes.user} aria-label={compact ? `Account of ${name}` : undefined} data-testid="user-menu">
           <Avatar size={34} radius="xl" color="tide" variant="filled" name={name} alt="">

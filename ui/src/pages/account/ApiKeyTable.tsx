@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Tooltip, VisuallyHidden } from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
 import { deleteApiKey, type ApiKey } from '@/api/account';
 import { keys } from '@/api/keys';
@@ -31,7 +31,9 @@ export function ApiKeyTable({ items, compact }: { items: ApiKey[]; compact?: boo
             <th scope="col" className={table.wide}>
               Valid until
             </th>
-            <th scope="col" className={table.end} aria-label="Actions" />
+            <th scope="col" className={table.end}>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </th>
           </tr>
         </thead>
         <tbody>

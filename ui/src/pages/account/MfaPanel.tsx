@@ -43,9 +43,11 @@ export function MfaPanel() {
           </Button>
         </Group>
       ) : (
-        <Button onClick={() => task.open('set-up')} data-testid="mfa-start">
-          Turn on
-        </Button>
+        <Group>
+          <Button onClick={() => task.open('set-up')} data-testid="mfa-start">
+            Turn on
+          </Button>
+        </Group>
       )}
       <Modal
         opened={task.opened}

@@ -28,7 +28,7 @@ export function ProfilePanel() {
     >
       <ProfileForm key={`${user.fullName}|${user.email}`} user={user} />
       {user.groups && user.groups.length > 0 && (
-        <Group gap={6} mt="lg">
+        <Group gap={6}>
           <Text fz="sm" c="dimmed" mr={4}>
             Member of
           </Text>

@@ -63,7 +63,7 @@ function TokenForm({ error, pending, onCreate }: FormProps) {
 function Command({ made, onDone }: { made: NewAgentToken; onDone: () => void }) {
   const name = made.agentId ? ` --agent-id ${made.agentId}` : '';
   // In a variable, so that it stands in no list of processes.
-  const command = `STREAMSPACE_API_KEY=${made.token} streamspace agent${name} --control-plane-url ${window.location.origin}`;
+  const command = `STREAMSPACE_API_KEY=${made.token} \\\n  streamspace agent${name} \\\n  --control-plane-url ${window.location.origin}`;
   return (
     <Stack>
       <Text fz="sm">Run this on the agent’s machine, where StreamSpace is installed:</Text>

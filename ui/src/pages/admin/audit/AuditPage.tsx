@@ -95,7 +95,7 @@ function Filters({ filters }: { filters: ReturnType<typeof useFilters<(typeof NA
           aria-label="Outcome"
           placeholder="Any outcome"
           clearable
-          style={{ flex: '1 1 120px', maxWidth: 170 }}
+          style={{ flex: '1 1 150px', maxWidth: 170 }}
           data={OUTCOMES.map((outcome) => ({ value: outcome, label: outcome.charAt(0).toUpperCase() + outcome.slice(1) }))}
           value={values.outcome ?? null}
           onChange={(value) => set('outcome', value)}

@@ -1,5 +1,5 @@
 import { ActionIcon, Badge, Code, Group, Select, Switch, Text, TextInput, Tooltip } from '@mantine/core';
-import { IconLock, IconRotate } from '@tabler/icons-react';
+import { IconArrowBackUp, IconLock } from '@tabler/icons-react';
 import { useId } from 'react';
 import type { Setting, SettingSource } from '@/api/operation';
 import { lockReason, settingLabel, settingText, sourceLabel } from '@/lib/settings';
@@ -49,14 +49,14 @@ export function SettingRow({ setting, edit, error, onEdit }: Props) {
           {resettable && edit === undefined && (
             <Tooltip label={`Back to the default${defaultText(setting)}`}>
               <ActionIcon size={36} onClick={() => onEdit(null)} aria-label={`${label}: back to the default`} data-testid={`reset-${setting.name}`}>
-                <IconRotate size={18} />
+                <IconArrowBackUp size={18} />
               </ActionIcon>
             </Tooltip>
           )}
           {edit !== undefined && (
             <Tooltip label="Undo this change">
               <ActionIcon size={36} onClick={() => onEdit(undefined)} aria-label={`${label}: undo this change`}>
-                <IconRotate size={18} color="var(--ss-accent-text)" />
+                <IconArrowBackUp size={18} color="var(--ss-accent-text)" />
               </ActionIcon>
             </Tooltip>
           )}
@@ -86,7 +86,7 @@ function Hint({ setting }: { setting: Setting }) {
   const has = (bound: unknown) => bound !== null && bound !== undefined;
   const parts = [
     has(setting.min) && has(setting.max) ? `${setting.min} to ${setting.max}` : has(setting.min) ? `at least ${setting.min}` : has(setting.max) ? `at most ${setting.max}` : '',
-    setting.source === 'database' && settingText(setting.default) ? `default ${settingText(setting.default)}` : '',
+    setting.source === 'database' && settingText(setting.default) ? `default: ${settingText(setting.default)}` : '',
   ].filter(Boolean);
   if (parts.length === 0) return null;
   return (
