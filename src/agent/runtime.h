@@ -109,6 +109,10 @@ struct runtime_ops {
     /* The last `max` bytes of the session's log; *ret is owned. */
     int (*logs)(struct runtime *runtime, const char *session_id, size_t max, char **ret, size_t *ret_length,
                 struct err *err);
+    /* Optional. A non-blocking socket that gives the last `tail` bytes of the session's log and then what
+     * comes, until the session is removed or the caller closes it. NULL: logs are not followed. */
+    int (*follow_logs)(struct runtime *runtime, const char *session_id, size_t tail, int *ret_fd,
+                       struct err *err);
     int (*usage)(struct runtime *runtime, const char *session_id, struct runtime_usage *ret, struct err *err);
     /* True when this machine can run the template; else `reason` says what to install (SESSION_REASON_MAX
      * bytes). `network` is the template's ("none", "outbound"), or NULL for none. */

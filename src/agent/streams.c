@@ -12,7 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum kind { KIND_VNC, KIND_LOG };
+enum kind { KIND_VNC, KIND_LOG, KIND_LOG_FOLLOW };
 
 /* One end of a stream that is being opened; a worker fills it in. */
 struct end {
@@ -105,6 +105,8 @@ static int connect_server(struct stream *stream, struct end *end) {
 
 static int connect_display(struct stream *stream, struct end *end) {
     struct runtime *runtime = stream->streams->options.runtime;
+    if (stream->kind == KIND_LOG_FOLLOW)
+        return runtime->ops->follow_logs(runtime, stream->session_id, STREAMS_LOG_BYTES, &end->fd, &end->err);
     if (stream->kind == KIND_LOG ? !runtime->ops->logs : !runtime->ops->open_stream)
         return err_set(&end->err, ERR_UNSUPPORTED, NULL, "the %s runtime has no such streams",
                        runtime->ops->name);
@@ -220,6 +222,8 @@ void streams_open(struct streams *streams, const struct proto_stream_open *open,
         send_error(streams, open->stream_id, "this agent has no streams of this kind");
         return;
     }
+    if (kind == KIND_LOG && open->follow && streams->options.runtime->ops->follow_logs)
+        kind = KIND_LOG_FOLLOW; /* else: what there is, and its end, which the control plane understands */
     if (streams->count >= STREAMS_OPENING_MAX) {
         send_error(streams, open->stream_id, "too many streams are being opened");
         return;

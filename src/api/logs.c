@@ -27,6 +27,7 @@ struct log_stream {
     struct call *call; /* until it is answered */
     char session[SESSION_NAME_MAX + 1], agent_id[AGENT_ID_MAX + 1];
     bool follow;
+    bool again;            /* asked before: what is known already is looked for in the answer */
     bool asking;           /* the hub owes an answer */
     bool streamed, closed; /* the reply has begun as a stream; it is over */
     bool over;
@@ -35,9 +36,10 @@ struct log_stream {
     bool has_socket;
     struct loop_fd *watch;
     struct loop_timer *timer; /* limit of the reading, or the next question */
-    struct strbuf text;       /* this answer */
-    char *last;               /* the one before */
-    size_t last_length;
+    struct loop_timer *check; /* while following: is it still allowed? */
+    struct strbuf text;       /* this answer, where it is needed in whole */
+    char known[LOG_MARK];     /* the last bytes that were passed on */
+    size_t known_length;
     struct err err;
 };
 
@@ -69,7 +71,6 @@ static void release(struct log_stream *stream) {
         stream->next->previous = stream->previous;
     atomic_fetch_sub(&stream->owner->count, 1);
     strbuf_finish(&stream->text);
-    free(stream->last);
     free(stream);
 }
 
@@ -78,7 +79,8 @@ static void release(struct log_stream *stream) {
 static void finish(struct log_stream *stream) {
     stream->over = true;
     loop_timer_cancel(stream->timer);
-    stream->timer = NULL;
+    loop_timer_cancel(stream->check);
+    stream->timer = stream->check = NULL;
     socket_close(stream);
     if (stream->out)
         http_stream_end(steal_pointer(&stream->out));
@@ -102,28 +104,38 @@ static void on_client_closed(void *arg) {
     loop_post(stream->owner->loop, on_closed, stream);
 }
 
-/* --- what is new --- */
+/* --- following --- */
 
-/* Where in `text` that what came before ends: the last bytes of it are looked for. A log that has moved on so
- * far that they are gone is new as a whole. */
-static size_t known_part(const struct log_stream *stream) {
-    enum { ENOUGH = 512 };
-    size_t tail = stream->last_length < ENOUGH ? stream->last_length : ENOUGH;
-    if (!tail)
-        return 0;
-    const char *mark = stream->last + stream->last_length - tail;
-    const char *text = strbuf_str(&stream->text);
-    for (size_t end = stream->text.length; end >= tail; end--)
-        if (memcmp(text + end - tail, mark, tail) == 0)
-            return end;
-    return 0;
+/* Keeps the end of what was passed on, to find it again in the answer to a next question. */
+static void remember(struct log_stream *stream, const char *text, size_t length) {
+    if (length >= LOG_MARK) {
+        memcpy(stream->known, text + length - LOG_MARK, LOG_MARK);
+        stream->known_length = LOG_MARK;
+        return;
+    }
+    size_t keep = stream->known_length;
+    if (keep + length > LOG_MARK)
+        keep = LOG_MARK - length;
+    memmove(stream->known, stream->known + stream->known_length - keep, keep);
+    memcpy(stream->known + keep, text, length);
+    stream->known_length = keep + length;
 }
 
-static void remember(struct log_stream *stream) {
-    free(stream->last);
-    stream->last_length = stream->text.length;
-    stream->last = mem_dup(strbuf_str(&stream->text), stream->text.length + 1);
-    strbuf_clear(&stream->text);
+/* False when the client is not there any more, or reads too slowly. */
+static bool pass_on(struct log_stream *stream, const char *text, size_t length) {
+    remember(stream, text, length);
+    return length == 0 || http_stream_write(stream->out, text, length);
+}
+
+/* Where in an answer that what came before ends. A log that has moved on so far that it is gone is new as a
+ * whole. */
+static size_t known_part(const struct log_stream *stream) {
+    size_t mark = stream->known_length;
+    const char *text = strbuf_str(&stream->text);
+    for (size_t end = stream->text.length; mark && end >= mark; end--)
+        if (memcmp(text + end - mark, stream->known, mark) == 0)
+            return end;
+    return 0;
 }
 
 /* May he still, and is there still something to come? While the database is away: as before. */
@@ -142,54 +154,69 @@ static bool goes_on(const struct log_stream *stream) {
     return err.kind == ERR_UNAVAILABLE;
 }
 
-static void on_follow(void *arg) {
+static void on_check(void *arg) {
     struct log_stream *stream = arg;
-    stream->timer = NULL;
-    if (goes_on(stream))
-        ask(stream);
-    else
-        finish(stream);
-}
-
-static void answer_first(struct log_stream *stream) {
-    struct call *call = steal_pointer(&stream->call);
-    const char *text = strbuf_str(&stream->text);
-    if (!stream->follow) {
-        call_text(call, 200, "text/plain; charset=utf-8", text, stream->text.length);
+    stream->check = NULL;
+    if (!goes_on(stream)) {
         finish(stream);
         return;
     }
+    stream->check = loop_timer_add(stream->owner->loop, LOG_CHECK_MS, on_check, stream);
+}
+
+static void on_again(void *arg) {
+    struct log_stream *stream = arg;
+    stream->timer = NULL;
+    ask(stream);
+}
+
+/* The agent has no more to give: it went away, or it cannot follow. Another question is due. */
+static void ask_later(struct log_stream *stream) {
+    socket_close(stream);
+    loop_timer_cancel(stream->timer);
+    stream->again = true;
+    stream->timer = loop_timer_add(stream->owner->loop, LOG_AGAIN_MS, on_again, stream);
+}
+
+static void start_following(struct log_stream *stream) {
+    struct call *call = steal_pointer(&stream->call);
     http_add_header(call->request, "Cache-Control", "no-store");
     http_add_header(call->request, "X-Accel-Buffering", "no");
     call_account(call, 200);
     stream->streamed = true;
     stream->out =
         http_reply_stream(call->request, 200, "text/plain; charset=utf-8", on_client_closed, stream);
-    http_stream_write(stream->out, text, stream->text.length);
-    remember(stream);
-    stream->timer = loop_timer_add(stream->owner->loop, LOG_FOLLOW_MS, on_follow, stream);
+    stream->check = loop_timer_add(stream->owner->loop, LOG_CHECK_MS, on_check, stream);
 }
 
-/* The agent's answer is there in whole. */
-static void on_answer(struct log_stream *stream) {
+/* What was collected is passed on, but for what came before; from now on all that comes is new. False when it
+ * was the end of `stream`. */
+static bool collected(struct log_stream *stream) {
+    size_t known = stream->again ? known_part(stream) : 0;
+    bool alive = pass_on(stream, strbuf_str(&stream->text) + known, stream->text.length - known);
+    strbuf_clear(&stream->text);
+    stream->again = false;
     loop_timer_cancel(stream->timer);
     stream->timer = NULL;
-    socket_close(stream);
-    if (stream->call) {
-        answer_first(stream);
-        return;
-    }
-    size_t known = known_part(stream);
-    if (stream->text.length > known &&
-        !http_stream_write(stream->out, stream->text.data + known, stream->text.length - known)) {
+    if (!alive)
         finish(stream);
-        return;
-    }
-    remember(stream);
-    stream->timer = loop_timer_add(stream->owner->loop, LOG_FOLLOW_MS, on_follow, stream);
+    return alive;
 }
 
-/* --- asking --- */
+/* It has been quiet for a moment: the agent has told what it had, and tells the rest as it comes. */
+static void on_quiet(void *arg) {
+    struct log_stream *stream = arg;
+    stream->timer = NULL;
+    collected(stream);
+}
+
+/* --- reading --- */
+
+static void answer_whole(struct log_stream *stream) {
+    struct call *call = steal_pointer(&stream->call);
+    call_text(call, 200, "text/plain; charset=utf-8", strbuf_str(&stream->text), stream->text.length);
+    finish(stream);
+}
 
 static void on_limit(void *arg) {
     struct log_stream *stream = arg;
@@ -201,25 +228,65 @@ static void on_limit(void *arg) {
 static void on_readable(void *arg, uint32_t events) {
     struct log_stream *stream = arg;
     char chunk[16 * 1024];
-    ssize_t got;
-    while ((got = recv(stream->socket.fd, chunk, sizeof chunk, 0)) > 0)
-        strbuf_append(&stream->text, chunk, (size_t)got);
-    if (got == 0 || stream->text.overflow || (errno != EAGAIN && errno != EINTR))
-        on_answer(stream);
+    ssize_t got = 0;
+    bool collects = !stream->follow || stream->again;
+    for (int turns = 0; turns < LOG_TURNS; turns++) {
+        got = recv(stream->socket.fd, chunk, sizeof chunk, 0);
+        if (got <= 0)
+            break;
+        if (collects)
+            strbuf_append(&stream->text, chunk, (size_t)got);
+        else if (!pass_on(stream, chunk, (size_t)got)) {
+            finish(stream);
+            return;
+        }
+    }
+    bool end = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+    if (!stream->follow) {
+        if (end || stream->text.overflow)
+            answer_whole(stream);
+        return;
+    }
+    if (collects && !end && !stream->text.overflow) {
+        loop_timer_cancel(stream->timer);
+        stream->timer = loop_timer_add(stream->owner->loop, LOG_QUIET_MS, on_quiet, stream);
+        return;
+    }
+    if (collects && !collected(stream))
+        return;
+    if (end)
+        ask_later(stream);
 }
+
+/* --- asking --- */
 
 /* On the loop, after the hub has answered. */
 static void on_opened(void *arg) {
     struct log_stream *stream = arg;
     stream->asking = false;
-    if (!stream->has_socket || stream->owner->stopping || stream->over) {
+    if (stream->owner->stopping || stream->over || (!stream->has_socket && stream->call)) {
         finish(stream);
         return;
     }
-    stream->timer = loop_timer_add(stream->owner->loop, LOG_READ_MS, on_limit, stream);
+    if (!stream->has_socket) { /* the agent is away, or the session is just changing: on_check knows better */
+        stream->err = (struct err){0};
+        ask_later(stream);
+        return;
+    }
     if (loop_fd_add(stream->owner->loop, stream->socket.fd, EPOLLIN, on_readable, stream, &stream->watch,
-                    &stream->err) < 0)
+                    &stream->err) < 0) {
         finish(stream);
+        return;
+    }
+    if (!stream->follow)
+        stream->timer = loop_timer_add(stream->owner->loop, LOG_READ_MS, on_limit, stream);
+    else if (stream->again)
+        stream->timer = loop_timer_add(stream->owner->loop, LOG_QUIET_MS, on_quiet, stream);
+    else {
+        if (stream->call)
+            start_following(stream);
+        collected(stream); /* what came with the agent's first words */
+    }
 }
 
 /* The hub's answer, on its thread. */
@@ -242,7 +309,8 @@ static void ask(struct log_stream *stream) {
     }
     strbuf_clear(&stream->text);
     stream->asking = true;
-    hub_stream_open(stream->api->hub, stream->session, stream->agent_id, HUB_STREAM_LOG, on_hub, stream);
+    hub_stream_open(stream->api->hub, stream->session, stream->agent_id,
+                    stream->follow ? HUB_STREAM_LOG_FOLLOW : HUB_STREAM_LOG, on_hub, stream);
 }
 
 static void on_begin(void *arg) {

@@ -87,7 +87,8 @@ void hub_wake(struct hub *hub, const char *agent_id);
 
 /* --- streams --- */
 
-enum hub_stream_kind { HUB_STREAM_VNC, HUB_STREAM_HTTP, HUB_STREAM_LOG };
+/* LOG_FOLLOW: the end of the log and then what comes; from an agent that cannot follow only the former. */
+enum hub_stream_kind { HUB_STREAM_VNC, HUB_STREAM_HTTP, HUB_STREAM_LOG, HUB_STREAM_LOG_FOLLOW };
 
 /* A socket and how to close it (NULL: close(2) on fd), as the HTTP server's upgrade hands it out. */
 struct hub_socket {

@@ -112,8 +112,10 @@ static void hash_token(const char *token, unsigned char *hash) {
 }
 
 static int ask_agent(struct hub *hub, struct stream *stream, enum hub_stream_kind kind, struct err *err) {
-    static const char *const kinds[] = {
-        [HUB_STREAM_VNC] = "vnc", [HUB_STREAM_HTTP] = "http", [HUB_STREAM_LOG] = "log"};
+    static const char *const kinds[] = {[HUB_STREAM_VNC] = "vnc",
+                                        [HUB_STREAM_HTTP] = "http",
+                                        [HUB_STREAM_LOG] = "log",
+                                        [HUB_STREAM_LOG_FOLLOW] = "log"};
     struct link *link = link_find(hub, stream->agent_id);
     struct proto_message message = {.type = PROTO_STREAM_OPEN};
     struct proto_stream_open *open = &message.stream_open;
@@ -122,6 +124,7 @@ static int ask_agent(struct hub *hub, struct stream *stream, enum hub_stream_kin
     str_copy(open->stream_id, sizeof open->stream_id, stream->id);
     str_copy(open->session_id, sizeof open->session_id, stream->session);
     str_copy(open->kind, sizeof open->kind, kinds[kind]);
+    open->follow = kind == HUB_STREAM_LOG_FOLLOW;
     random_hex(open->token, TOKEN_DIGITS);
     hash_token(open->token, stream->token_hash);
     pthread_mutex_lock(&hub->lock); /* the agent may be here before link_send returns */

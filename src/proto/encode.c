@@ -81,6 +81,8 @@ static bool is_empty(const struct proto_field *field, const char *base) {
         return all_zero(source, field->size);
     case PROTO_JSON:
         return all_zero(source, sizeof(json_t *));
+    case PROTO_BOOL:
+        return all_zero(source, sizeof(bool));
     default:
         return false;
     }

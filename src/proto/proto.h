@@ -181,6 +181,7 @@ struct proto_stream_open {
     char path[PROTO_PATH_SIZE]; /* "/api/v1/agents/streams/{streamId}" */
     char token[PROTO_TOKEN_SIZE];
     char kind[PROTO_STATE_SIZE]; /* "vnc", "http" or "log" */
+    bool follow; /* of a log: pass on what comes; an agent that cannot gives what there is, and its end */
 };
 
 /* The stream cannot be had. */

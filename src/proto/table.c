@@ -174,6 +174,7 @@ static const struct proto_field stream_open_fields[] = {
     TEXT(proto_stream_open, path, "path", .flags = PROTO_REQUIRED, .check = is_path),
     TEXT(proto_stream_open, token, "token", .flags = PROTO_REQUIRED, .check = is_token),
     TEXT(proto_stream_open, kind, "kind", .flags = PROTO_REQUIRED, .check = is_word),
+    FIELD(proto_stream_open, follow, "follow", PROTO_BOOL, .flags = PROTO_OMIT_EMPTY),
     END,
 };
 

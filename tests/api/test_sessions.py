@@ -233,6 +233,58 @@ class Sessions(ApiTest):
         finally:
             self.robot.log = before
 
+    def test_an_agent_pushes_what_comes(self):
+        import http.client
+        name = self.running()
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        self.addCleanup(connection.close)
+        before, self.robot.follows = self.robot.log, True
+
+        def asked():
+            return [p["follow"] for p, _, _ in self.robot.streams if p["kind"] == "log" and p["sessionId"] == name]
+
+        try:
+            connection.request("GET", f"/api/v1/sessions/{name}/logs?follow=true",
+                               headers={"Authorization": f"Bearer {self.admin.token}"})
+            response = connection.getresponse()
+            self.assertEqual([response.readline(), response.readline()], [b"line 1\n", b"line 2\n"])
+            wait_for("the agent keeps it open", lambda: self.robot.followed)
+            times = []
+            for number in range(20):
+                begin = time.monotonic()
+                self.robot.push(b"pushed %d\n" % number)
+                self.assertEqual(response.readline(), b"pushed %d\n" % number)
+                times.append(time.monotonic() - begin)
+            self.assertLess(sorted(times)[10], 0.2)
+            self.assertEqual(asked(), [True])
+            # The agent goes away for a moment: what is known already does not come twice.
+            self.robot.log = before + b"".join(b"pushed %d\n" % n for n in range(20)) + b"meanwhile\n"
+            self.robot.drop_followers()
+            self.assertEqual(response.readline(), b"meanwhile\n")
+            wait_for("the agent keeps it open", lambda: self.robot.followed)
+            self.robot.push(b"and on\n")
+            self.assertEqual(response.readline(), b"and on\n")
+            self.assertEqual(asked(), [True, True])
+            # Now it has no log to give for a while.
+            self.robot.log, log = None, self.robot.log
+            self.robot.drop_followers()
+            wait_for("it was asked in vain", lambda: len([m for m in self.robot.messages if m["type"] == "stream_open"
+                     and m["payload"]["sessionId"] == name]) >= 3)
+            self.robot.log = log + b"and on\nback\n"
+            self.assertEqual(response.readline(), b"back\n")
+            self.admin.expect(202, "DELETE", f"/sessions/{name}")
+            self.assertEqual(response.read(), b"")
+        finally:
+            self.robot.log, self.robot.follows = before, False
+
+    def test_a_log_that_is_not_followed_ends(self):
+        name = self.running()
+        self.robot.follows = True
+        try:
+            self.assertEqual(self.admin.api("GET", f"/sessions/{name}/logs").body, b"line 1\nline 2\n")
+        finally:
+            self.robot.follows = False
+
     def test_following_ends_with_the_login(self):
         import http.client
         self.make_user("reader")

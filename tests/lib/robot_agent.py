@@ -25,6 +25,8 @@ class RobotAgent:
         self.messages = []
         self.commands = []
         self.streams = []
+        self.follows = False  # leaves logs that are followed open, for push()
+        self.followed = []
         self.generation = None
         self.ended = threading.Event()
         self.lock = threading.Lock()
@@ -114,7 +116,10 @@ class RobotAgent:
         try:
             if payload["kind"] == "log":
                 peer.sendall(self.log)
-                peer.close()
+                if self.follows and payload.get("follow"):
+                    self.followed.append(peer)
+                else:
+                    peer.close()
             elif self.display == "echo":
                 peer.settimeout(60)
                 while True:
@@ -125,6 +130,16 @@ class RobotAgent:
                 peer.close()
         except OSError:
             pass
+
+    def push(self, text):
+        """What comes to a log, to all that follow it."""
+        for peer in self.followed:
+            peer.sendall(text)
+
+    def drop_followers(self):
+        for peer in self.followed:
+            peer.close()
+        self.followed.clear()
 
     def close(self):
         self.ended.set()

@@ -144,6 +144,33 @@ static int do_logs(const json_t *call, json_t *answer, struct err *err) {
     return 0;
 }
 
+/* Follows the log until `until` has come, to its end, or to the deadline. */
+static int do_follow(const json_t *call, json_t *answer, struct err *err) {
+    _cleanup_close_ int fd = -1;
+    if (runtime->ops->follow_logs(runtime, text_of(call, "session", "s"),
+                                  (size_t)number_of(call, "tail", 65536), &fd, err) < 0)
+        return -1;
+    print(json_pack("{s:s,s:s}", "event", "following", "session", text_of(call, "session", "s")));
+    _cleanup_strbuf_ struct strbuf text = STRBUF_MAX(16 << 20);
+    const char *until = text_of(call, "until", NULL);
+    bool ended = false, reads = !json_is_true(json_object_get(call, "idle"));
+    for (int64_t limit = clock_ms() + number_of(call, "ms", 10000); !ended && clock_ms() < limit;) {
+        if (until && strstr(strbuf_str(&text), until))
+            break;
+        struct pollfd entry = {.fd = reads ? fd : -1, .events = POLLIN}; /* -1: one that never reads */
+        if (poll(&entry, 1, 50) <= 0)
+            continue;
+        char chunk[16384];
+        ssize_t got = recv(fd, chunk, sizeof chunk, 0);
+        if (got > 0)
+            strbuf_append(&text, chunk, (size_t)got);
+        ended = got == 0;
+    }
+    json_object_set_new(answer, "text", json_stringn_nocheck(strbuf_str(&text), text.length));
+    json_object_set_new(answer, "ended", json_boolean(ended));
+    return 0;
+}
+
 static int do_usage(const json_t *call, json_t *answer, struct err *err) {
     struct runtime_usage usage;
     if (runtime->ops->usage(runtime, text_of(call, "session", "s"), &usage, err) < 0)
@@ -189,6 +216,8 @@ static int dispatch(const json_t *call, json_t *answer, struct err *err) {
         return do_adopt(call, answer, err);
     if (str_eq(op, "logs"))
         return do_logs(call, answer, err);
+    if (str_eq(op, "follow"))
+        return do_follow(call, answer, err);
     if (str_eq(op, "usage"))
         return do_usage(call, answer, err);
     if (str_eq(op, "update"))

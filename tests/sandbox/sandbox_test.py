@@ -602,6 +602,126 @@ threading.Thread(target=serve).start()'''
         self.assertIn("display died", event["reason"])
 
 
+class Logs(SandboxTest):
+    """A log that is followed: what is there, what comes, and its end; whatever the session makes of it."""
+
+    def writer(self):
+        """A session that runs what is given to it by writing into a file of its private directory."""
+        name = self.name()
+        self.agent.python(name, script('''
+os.chdir("/run/streamspace")
+done = 0
+print("begin", flush=True)
+while True:
+    try:
+        text = open("ask-%d" % done).read()
+    except OSError:
+        time.sleep(0.02)
+        continue
+    exec(text)
+    done += 1'''))
+        place = "/proc/%d/root/run/streamspace" % self.agent.display_pid(name)
+        uid = str(os.stat(place).st_uid)
+        become = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"] if ROOT else []
+        count = 0
+
+        def tell(text):
+            nonlocal count
+            subprocess.run(become + ["sh", "-c", 'cat >"$0/new" && mv "$0/new" "$0/$1"', place, "ask-%d" % count],
+                           input=text, text=True, check=True, timeout=20)
+            count += 1
+
+        return name, tell
+
+    def follow(self, name, **more):
+        seen = len([e for e in self.agent.events if e["event"] == "following"])
+        number = self.agent.begin("follow", session=name, **{"ms": int(10000 * PATIENCE), **more})
+        self.assertTrue(wait_until(lambda: len([e for e in self.agent.events if e["event"] == "following"]) > seen))
+        return number
+
+    def test_pushed(self):
+        name, tell = self.writer()
+        self.assertTrue(wait_until(lambda: "begin\n" in self.agent.log_of(name)))
+        followers = [self.follow(name, until="third\n") for _ in range(3)]
+        late = self.follow(name, until="never", tail=6)
+        for word in ("first", "second", "third"):
+            tell('print(%r, flush=True)' % word)
+        for number in followers:
+            self.assertEqual(self.agent.finish(number)["text"], "begin\nfirst\nsecond\nthird\n")
+        self.agent.stop(name)
+        answer = self.agent.finish(late)
+        self.assertTrue(answer["ended"])
+        self.assertEqual(answer["text"], "begin\nfirst\nsecond\nthird\n")
+
+    def test_turned_over(self):
+        name, tell = self.writer()
+        number = self.follow(name, until="last\n")
+        turn = 'os.rename("session.log", "session.log.1")\nwith open("session.log", "a") as log:\n    log.write(%r)\n'
+        tell('with open("session.log", "a") as log:\n    log.write("one\\n")\n' + turn % "two\n")
+        self.assertEqual(self.agent.finish(self.follow(name, until="two\n"))["text"], "begin\none\ntwo\n")
+        tell(turn % "last\n")
+        self.assertEqual(self.agent.finish(number)["text"], "begin\none\ntwo\nlast\n")
+        # Twice between two looks: what is missing is said.
+        number = self.follow(name, until="end\n", tail=5)
+        tell(turn % "lost\n" * 3 + turn % "end\n")
+        text = self.agent.finish(number)["text"]
+        self.assertTrue(text.startswith("last\n") and text.endswith("end\n"), text)
+        self.assertIn("lines were left out", text)
+        self.assertNotIn("lost\nlost\nlost\n", text)
+
+    def test_emptied(self):
+        name, tell = self.writer()
+        number = self.follow(name, until="anew\n")
+        tell('print("x" * 100, flush=True)')
+        tell('time.sleep(0.3)\nos.truncate("session.log", 0)\nprint("anew", flush=True)')
+        self.assertTrue(self.agent.finish(number)["text"].endswith("anew\n"))
+
+    def test_flood(self):
+        """Gigabytes of log cost the agent what its limits say, and other calls go on."""
+        name, tell = self.writer()
+        number = self.follow(name, ms=3000)
+        tell('os.truncate("session.log", 1 << 40)\nfor _ in range(2000000): os.write(1, b"y")')
+        self.assertEqual(self.agent.call("stream", session=name)["data"], "RFB 003.008\nping")
+        stat_before = read("/proc/%d/stat" % self.agent.process.pid).rpartition(")")[2].split()
+        answer = self.agent.finish(number)
+        stat_after = read("/proc/%d/stat" % self.agent.process.pid).rpartition(")")[2].split()
+        used = sum(int(b) - int(a) for a, b in zip(stat_before[11:13], stat_after[11:13])) / os.sysconf("SC_CLK_TCK")
+        self.assertLess(used, 1.0 * PATIENCE)
+        self.assertLess(len(answer["text"]), 16 << 20)
+        self.assertIn("lines were left out", answer["text"])
+
+    def test_replaced(self):
+        """Neither links nor pipes are followed; a log that comes back is."""
+        name, tell = self.writer()
+        secret = os.path.join(self.agent.root, "secret")
+        with open(secret, "w") as file:
+            file.write("hidden-in-a-file")
+        number = self.follow(name, until="back\n")
+        for text in ('os.symlink(%r, "session.log")' % secret, 'os.symlink("/etc/passwd", "session.log")',
+                     'os.mkfifo("session.log")', 'os.mkdir("session.log")'):
+            tell('os.rename("session.log", "gone-%%d" %% done)\n%s\ntime.sleep(0.1)' % text)
+        tell('os.rename("session.log", "gone")\nwith open("session.log", "w") as log: log.write("back\\n")')
+        text = self.agent.finish(number)["text"]
+        self.assertTrue(text.startswith("begin\n") and text.endswith("back\n"), text)
+        self.assertNotIn("hidden", text)
+        self.assertNotIn("root:", text)
+
+    def test_who_does_not_read(self):
+        """One reader that does not read holds up nobody."""
+        name, tell = self.writer()
+        slow = self.follow(name, idle=True, ms=int(4000 * PATIENCE))
+        number = self.follow(name, until="end\n", tail=0)
+        tell('print("z" * 3000000, flush=True)\nprint("end", flush=True)')
+        begin = time.monotonic()
+        self.assertTrue(self.agent.finish(number)["text"].endswith("z\nend\n"))
+        self.assertLess(time.monotonic() - begin, 3 * PATIENCE)
+        self.assertEqual(self.agent.stop(name)["ok"], True)
+        self.assertEqual(self.agent.finish(slow)["text"], "")
+
+    def test_no_session(self):
+        self.fails("not_found", self.agent.call, "follow", session="no-such")
+
+
 class Homes(SandboxTest):
     def test_persistent_home(self):
         name, _ = self.run_inside('open("/home/user/kept", "w").write("kept")\nresult(1)\nstay()', home="home-alice")
@@ -1138,6 +1258,11 @@ class OrdinaryLife(Life):
 
 @needs_root
 class OrdinaryHostile(Hostile):
+    user = ORDINARY_UID
+
+
+@needs_root
+class OrdinaryLogs(Logs):
     user = ORDINARY_UID
 
 

@@ -163,6 +163,20 @@ int local_logs(struct runtime *runtime, const char *session_id, size_t max, char
     return 0;
 }
 
+int local_follow_logs(struct runtime *runtime, const char *session_id, size_t tail, int *ret_fd,
+                      struct err *err) {
+    struct local *local = (struct local *)runtime;
+    struct session *session = session_find(&local->sessions, session_id);
+    if (!session)
+        return err_set(err, ERR_NOT_FOUND, NULL, "no session %s on this machine", session_id);
+    enum session_state state = session_state_get(&local->sessions, session);
+    bool readable = state == SESSION_RUNNING || state == SESSION_ENDED;
+    int result = log_follow(local->followers, session_id, readable ? session->run_fd : -1,
+                            tail > LOG_READ_MAX ? LOG_READ_MAX : tail, ret_fd, err);
+    session_unref(&local->sessions, session);
+    return result;
+}
+
 static void cancel(struct runtime *runtime, const char *session_id) {
     struct local *local = (struct local *)runtime;
     struct session *session = session_find(&local->sessions, session_id);
@@ -243,6 +257,7 @@ static int thaw(struct runtime *runtime, const char *session_id, int64_t deadlin
 static void stop_loop(void *arg) {
     struct local *local = arg;
     local_unwatch_addresses(local);
+    log_followers_destroy(steal_pointer(&local->followers));
     loop_stop(local->loop);
 }
 
@@ -263,6 +278,7 @@ static void destroy(struct runtime *runtime) {
         pthread_join(local->thread, NULL);
     } else {
         local_unwatch_addresses(local);
+        log_followers_destroy(local->followers);
     }
     loop_destroy(local->loop);
     session_table_finish(&local->sessions);
@@ -289,6 +305,7 @@ static const struct runtime_ops ops = {
     .adopt = local_adopt,
     .open_stream = local_open_stream,
     .logs = local_logs,
+    .follow_logs = local_follow_logs,
     .usage = usage,
     .can_run = local_can_run,
     .cancel = cancel,
@@ -328,6 +345,7 @@ static int prepare(struct local *local, const char *ids_directory, struct err *e
         log_warn(warnings.items[i]);
     if (loop_create(&local->loop, err) < 0 || local_watch_addresses(local, err) < 0)
         return -1;
+    local->followers = log_followers_create(local->loop);
     int failure = pthread_create(&local->thread, NULL, run_loop, local);
     if (failure) {
         errno = failure;

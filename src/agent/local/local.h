@@ -8,6 +8,7 @@
 #define SS_AGENT_LOCAL_LOCAL_H
 
 #include "agent/local/ids.h"
+#include "agent/local/log_follow.h"
 #include "agent/local/session.h"
 #include "agent/local/syscalls.h"
 #include "agent/runtime.h"
@@ -40,6 +41,7 @@ struct local {
     pthread_t thread;
     bool thread_runs;
     struct watch_events watch_events;
+    struct log_followers *followers;
     /* The host's addresses, on the loop only. */
     int address_socket;
     struct loop_fd *address_source;
@@ -59,6 +61,8 @@ int local_logs(struct runtime *runtime, const char *session_id, size_t max, char
                struct err *err);
 int local_update(struct runtime *runtime, const char *session_id, const struct runtime_limits *limits,
                  int64_t deadline_ms, struct err *err);
+int local_follow_logs(struct runtime *runtime, const char *session_id, size_t tail, int *ret_fd,
+                      struct err *err);
 bool local_can_run(struct runtime *runtime, const char *const *command, const char *network, char *reason);
 
 /* Ends all processes of a session and removes everything of it but the persistent home, then its entry. On

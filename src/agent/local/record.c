@@ -140,11 +140,15 @@ int record_list(const char *state_dir, struct strv *sessions, struct err *err) {
         return err_errno(err, "cannot read %s", path);
     struct dirent *entry;
     while ((entry = readdir(dir))) {
-        if (!str_ends(entry->d_name, ".json"))
-            continue;
-        _cleanup_free_ char *name = str_ndup(entry->d_name, strlen(entry->d_name) - strlen(".json"));
-        if (id_is_session(name))
-            strv_add(sessions, name);
+        /* One whose writing was cut short counts as well: what was begun has to be ended. */
+        static const char *const ends[] = {".json", ".json.new"};
+        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+            if (!str_ends(entry->d_name, ends[i]))
+                continue;
+            _cleanup_free_ char *name = str_ndup(entry->d_name, strlen(entry->d_name) - strlen(ends[i]));
+            if (id_is_session(name) && !strv_contains(sessions, name))
+                strv_add(sessions, name);
+        }
     }
     return 0;
 }

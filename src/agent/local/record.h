@@ -38,7 +38,7 @@ int record_write(const struct record *record, const char *state_dir, struct err 
 /* ERR_NOT_FOUND when there is none; a damaged one is read as an empty record of that session. */
 int record_read(struct record *record, const char *state_dir, const char *session_id, struct err *err);
 int record_remove(const char *state_dir, const char *session_id, struct err *err);
-/* The sessions that have records. */
+/* The sessions that have records, or had one begun when the agent was killed. */
 int record_list(const char *state_dir, struct strv *sessions, struct err *err);
 
 /* A home's name: 1–127 of a-z 0-9 '.' '_' '-', beginning with a letter or digit. */

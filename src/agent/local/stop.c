@@ -57,6 +57,7 @@ int local_remove(struct local *local, struct session *session, int64_t deadline_
     const char *name = session->record.session;
     if (kill_all(local, session, deadline_ms, err) < 0)
         return err_wrap(err, "session %s", name);
+    log_follow_end(local->followers, name);
     if (record_remove(local->state_dir, name, err) < 0)
         return -1;
     session_drop(&local->sessions, session);

@@ -258,6 +258,26 @@ static void test_log_stream(void **state) {
     assert_int_equal(end(rig, SIGTERM), 0);
 }
 
+/* A log that is followed stays open until its session ends. */
+static void test_followed_log(void **state) {
+    struct rig *rig = *state;
+    start(rig, "keep");
+    start_session(rig, "cmd-00000001", "one");
+    fake_log_follow(&rig->server, STREAM, "one");
+    struct fake_stream *stream = fake_stream_await(&rig->server, STREAM);
+    char text[64] = "";
+    read_from(rig, stream->fd, text, strlen("one runs nothing\n"));
+    assert_string_equal(text, "one runs nothing\n");
+    fake_run(&rig->server, 300);
+    char more;
+    assert_int_equal(recv(stream->fd, &more, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+    fake_command(&rig->server, "cmd-00000002", 1, "stop_session", json_pack("{s:s}", "sessionId", "one"));
+    assert_int_equal(read_from(rig, stream->fd, text, 1), 0);
+    fake_stream_free(stream);
+    assert_int_equal(end(rig, SIGTERM), 0);
+}
+
 static void test_stream_errors(void **state) {
     struct rig *rig = *state;
     start(rig, "keep");
@@ -561,6 +581,7 @@ int main(int argc, char **argv) {
         TEST(test_stream),
         TEST(test_stream_over_tls),
         TEST(test_log_stream),
+        TEST(test_followed_log),
         TEST(test_stream_errors),
         TEST(test_many_streams),
         TEST(test_restart_keeps_sessions),

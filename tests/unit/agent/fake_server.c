@@ -325,8 +325,8 @@ void fake_command(struct fake_server *server, const char *id, int attempt, const
     proto_message_finish(&message);
 }
 
-void fake_stream_open(struct fake_server *server, const char *stream_id, const char *session,
-                      const char *kind) {
+static void send_stream_open(struct fake_server *server, const char *stream_id, const char *session,
+                             const char *kind, bool follow) {
     struct proto_message message = {.type = PROTO_STREAM_OPEN};
     struct proto_stream_open *open = &message.stream_open;
     str_copy(open->stream_id, sizeof open->stream_id, stream_id);
@@ -334,7 +334,17 @@ void fake_stream_open(struct fake_server *server, const char *stream_id, const c
     snprintf(open->path, sizeof open->path, STREAM_PREFIX "%s", stream_id);
     str_copy(open->token, sizeof open->token, "stream-token");
     str_copy(open->kind, sizeof open->kind, kind);
+    open->follow = follow;
     fake_send(server, &message);
+}
+
+void fake_stream_open(struct fake_server *server, const char *stream_id, const char *session,
+                      const char *kind) {
+    send_stream_open(server, stream_id, session, kind, false);
+}
+
+void fake_log_follow(struct fake_server *server, const char *stream_id, const char *session) {
+    send_stream_open(server, stream_id, session, "log", true);
 }
 
 struct fake_stream *fake_stream_await(struct fake_server *server, const char *stream_id) {

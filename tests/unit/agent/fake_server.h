@@ -68,6 +68,7 @@ void fake_command(struct fake_server *server, const char *id, int attempt, const
                   json_t *payload);
 void fake_stream_open(struct fake_server *server, const char *stream_id, const char *session,
                       const char *kind);
+void fake_log_follow(struct fake_server *server, const char *stream_id, const char *session);
 /* The connection for this path, taken out; waits for it. Free with fake_stream_free. */
 struct fake_stream *fake_stream_await(struct fake_server *server, const char *stream_id);
 void fake_stream_free(struct fake_stream *stream);

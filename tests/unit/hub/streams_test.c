@@ -63,6 +63,7 @@ static void a_stream_is_handed_to_the_one_who_waits(void **state) {
     const struct proto_stream_open *open = asked(robot, 0);
     assert_string_equal(open->session_id, name);
     assert_string_equal(open->kind, "log");
+    assert_false(open->follow);
     assert_true(str_starts(open->path, "/api/v1/agents/streams/"));
     assert_true(str_ends(open->path, open->stream_id));
     int own = dial_back(rig, open, "early");
@@ -84,9 +85,11 @@ static void tokens_are_bound_and_used_once(void **state) {
     struct robot *robot = running_session(rig, name);
     struct answer_box first = {0}, second = {0};
     hub_stream_open(rig->hub, name, "alpha", HUB_STREAM_LOG, on_stream, &first);
-    hub_stream_open(rig->hub, name, "alpha", HUB_STREAM_LOG, on_stream, &second);
+    hub_stream_open(rig->hub, name, "alpha", HUB_STREAM_LOG_FOLLOW, on_stream, &second);
     const struct proto_stream_open *a = asked(robot, 0), *b = asked(robot, 1);
     assert_string_not_equal(a->token, b->token);
+    assert_string_equal(b->kind, "log");
+    assert_true(b->follow);
     struct err err = {0};
     assert_int_equal(hub_stream_claim(rig->hub, a->stream_id, "alpha", b->token, &err), -1);
     assert_int_equal(err.kind, ERR_UNAUTHENTICATED);

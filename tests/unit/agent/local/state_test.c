@@ -159,7 +159,19 @@ static void records_come_back(void **state) {
     _cleanup_strv_ struct strv names = {0};
     assert_int_equal(record_list(place, &names, NULL), 0);
     assert_int_equal(names.count, 1);
+    /* The agent was killed while it wrote the first record of a session, and the second of another. */
+    _cleanup_free_ char *first = str_format("%s/sessions/begun.json.new", place);
+    _cleanup_free_ char *second = str_format("%s.new", path);
+    assert_int_equal(file_write_atomic(first, "{", 1, 0600, NULL), 0);
+    assert_int_equal(file_write_atomic(second, "{", 1, 0600, NULL), 0);
+    _cleanup_strv_ struct strv begun = {0};
+    assert_int_equal(record_list(place, &begun, NULL), 0);
+    assert_int_equal(begun.count, 2);
+    assert_true(strv_contains(&begun, "begun"));
+    assert_int_equal(record_remove(place, "begun", NULL), 0);
+    assert_int_not_equal(access(first, F_OK), 0);
     assert_int_equal(record_remove(place, "alice-terminal-00112233", NULL), 0);
+    assert_int_not_equal(access(second, F_OK), 0);
     assert_int_equal(record_remove(place, "alice-terminal-00112233", NULL), 0);
     struct err err = {0};
     struct record none;
