@@ -14,6 +14,8 @@
 #define HASHERS 2 /* passwords that are hashed at once: 20–90 ms and up to 64 MiB each */
 #define EXPORTERS 2
 #define ADDRESS_BURST_FACTOR 5 /* an address may belong to many people */
+#define LINK_BURST 30          /* links that were none, from one address … */
+#define LINK_REFILL_MS 2000
 #define ANONYMOUS_BODY_MAX (16 * 1024)
 
 int api_create(struct api **ret, const struct api_options *options, struct err *err) {
@@ -34,6 +36,7 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     api->login_accounts = rate_limit_create(burst, refill_ms);
     api->login_addresses =
         rate_limit_create(burst * ADDRESS_BURST_FACTOR, refill_ms / ADDRESS_BURST_FACTOR + 1);
+    api->link_addresses = rate_limit_create(LINK_BURST, LINK_REFILL_MS);
     api->traffic = traffic_create(route_table, route_count, extra);
     api->started_wall_ms = clock_wall_ms();
     if (workers_create(&api->workers, HASHERS, err) < 0 ||
@@ -67,6 +70,7 @@ void api_destroy(struct api *api) {
     log_streams_destroy(api->log_streams);
     rate_limit_destroy(api->login_accounts);
     rate_limit_destroy(api->login_addresses);
+    rate_limit_destroy(api->link_addresses);
     traffic_destroy(api->traffic);
     free(api->public_url);
     free(api->version);
@@ -154,6 +158,15 @@ static int check_scope(const struct call *call, struct err *err) {
                    scope_area_name(route->area), write ? "write" : "read");
 }
 
+/* Whoever has a link needs no sign-in; a good one is looked at, a stale cookie is as good as none. */
+static int recognise(struct call *call, struct err *err) {
+    struct err why = {0};
+    if (authenticate(call, &why) == 0 || why.kind == ERR_UNAUTHENTICATED)
+        return 0;
+    err_copy(err, &why);
+    return -1;
+}
+
 static int check_access(struct call *call, struct err *err) {
     enum user_role wanted;
     switch (call->route->access) {
@@ -170,6 +183,8 @@ static int check_access(struct call *call, struct err *err) {
         if (str_empty(http_header(call->request, "X-Agent-API-Key")))
             return err_set(err, ERR_UNAUTHENTICATED, NULL, "the header X-Agent-API-Key is missing");
         return 0;
+    case ROUTE_LINK:
+        return recognise(call, err);
     default:
         return 0;
     }
@@ -197,6 +212,8 @@ static int check_ownership(struct call *call, struct err *err) {
     if (!call->known)
         return 0;
     switch (call->route->ownership) {
+    case ROUTE_SESSION_GUEST:
+        return session_get_visible(call->conn, &call->actor, call_param(call, 0), &call->session, err);
     case ROUTE_SESSION:
         return session_get_for(call->conn, &call->actor, call_param(call, 0), &call->session, err);
     case ROUTE_ACCOUNT:

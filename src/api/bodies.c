@@ -44,7 +44,7 @@ static bool is_bytes_limit(const char *text) {
 static const char *const member_roles[] = {"member", "manager", NULL};
 /* What can be asked for: hibernate and wake have routes of their own. */
 static const char *const patch_states[] = {"terminated", NULL};
-static const char *const ticket_modes[] = {"control", NULL};
+static const char *const ticket_modes[] = {"control", "view", NULL};
 static const char *const platforms[] = {"local", "docker", "kubernetes", NULL};
 
 const struct json_field login_rows[3] = {
@@ -150,6 +150,17 @@ const struct json_field session_patch_rows[5] = {
 
 const struct json_field ticket_rows[1] = {
     {.name = "mode", JSON_STRING_AT(struct ticket_body, mode), .values = ticket_modes},
+};
+
+const struct json_field share_rows[4] = {
+    {.name = "username",
+     JSON_STRING_AT(struct share_body, username),
+     .max = USERNAME_MAX,
+     .valid = id_is_username,
+     .expect = "a username"},
+    {.name = "link", JSON_BOOL_AT(struct share_body, link)},
+    {.name = "mode", JSON_STRING_AT(struct share_body, mode), .flags = JSON_REQUIRED, .values = ticket_modes},
+    {.name = "expiresAt", JSON_STRING_AT(struct share_body, expires_at), .max = 64},
 };
 
 const struct json_field agent_token_rows[1] = {

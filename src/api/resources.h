@@ -2,6 +2,7 @@
 #ifndef SS_API_RESOURCES_H
 #define SS_API_RESOURCES_H
 
+#include "control/sessions/ticket.h"
 #include "json/fields.h"
 
 struct call;
@@ -36,6 +37,10 @@ struct session_patch_body {
 };
 struct ticket_body {
     char *mode;
+};
+struct share_body {
+    char *username, *mode, *expires_at;
+    bool link;
 };
 struct agent_token_body {
     char *agent_id;
@@ -85,7 +90,8 @@ struct api_key_body {
     struct strv scopes;
 };
 extern const struct json_field login_rows[3], refresh_rows[1], change_password_rows[2], session_rows[8],
-    ticket_rows[1], agent_token_rows[1], register_rows[6], user_rows[5], user_patch_rows[5], api_key_rows[3];
+    ticket_rows[1], share_rows[4], agent_token_rows[1], register_rows[6], user_rows[5], user_patch_rows[5],
+    api_key_rows[3];
 
 /* health.c */
 void health_get(struct call *call);
@@ -139,6 +145,14 @@ void session_delete(struct call *call);
 /* streams.c */
 void session_ticket_post(struct call *call);
 void session_stream(struct call *call);
+enum ticket_mode ticket_mode_wanted(const char *mode); /* of a body; NULL: the best */
+void ticket_answer(struct call *call, const char *session, const struct ticket *ticket); /* 201 */
+/* shares.c */
+void share_list_get(struct call *call);
+void share_create_post(struct call *call);
+void share_delete(struct call *call);
+void share_link_get(struct call *call);
+void share_link_ticket_post(struct call *call);
 /* templates.c */
 void template_list_get(struct call *call);
 void template_get_one(struct call *call);

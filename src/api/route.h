@@ -24,15 +24,17 @@ enum route_access {
     ROUTE_ADMIN,
     ROUTE_AGENT,  /* X-Agent-API-Key, checked by the handler against the agent it names */
     ROUTE_TICKET, /* ?ticket=, checked by the handler */
+    ROUTE_LINK,   /* {token} of a share, checked by the handler; who is signed in besides is known */
 };
 
 /* Whose thing the path names. What is another's is 404, as if it did not exist. */
 enum route_ownership {
     ROUTE_NOBODYS,
-    ROUTE_SESSION, /* {name}: the caller's own session, or any for operators */
-    ROUTE_GROUP,   /* {name}: a group that the caller manages, or any for admins */
-    ROUTE_ACCOUNT, /* {username}: the caller himself ("me" or his name), or anybody for administrators;
-                      call->account is that user */
+    ROUTE_SESSION, /* {name}: the caller's own session, or any for operators; 403 for guests of a share */
+    ROUTE_SESSION_GUEST, /* {name}: … and those that are shared with him */
+    ROUTE_GROUP,         /* {name}: a group that the caller manages, or any for admins */
+    ROUTE_ACCOUNT,       /* {username}: the caller himself ("me" or his name), or anybody for administrators;
+                            call->account is that user */
 };
 
 enum {

@@ -138,15 +138,30 @@ static int parse_states(const char *text, unsigned *ret, struct err *err) {
     return 0;
 }
 
+/* ?shared=true: what others have shared with me. */
+static int read_shared(const struct call *call, bool *ret, struct err *err) {
+    const char *text = http_query(call->request, "shared");
+    *ret = str_eq(text, "true");
+    if (text && !*ret && !str_eq(text, "false"))
+        return err_set_field(err, ERR_INVALID, "invalid_parameter", "shared", "must be true or false");
+    return 0;
+}
+
 static int list_filter(struct call *call, struct session_filter *filter, struct err *err) {
     const char *states = http_query(call->request, "state");
+    bool shared = false;
     *filter = (struct session_filter){.user = http_query(call->request, "user"),
                                       .tag = http_query(call->request, "tag"),
                                       .template_name = http_query(call->request, "template"),
                                       .agent_id = http_query(call->request, "agent"),
                                       .search = http_query(call->request, "search"),
                                       .cursor = http_query(call->request, "cursor")};
-    if (!actor_is_operator(&call->actor))
+    if (read_shared(call, &shared, err) < 0)
+        return -1;
+    filter->actor = &call->actor;
+    if (shared)
+        filter->shared_with = call->actor.user_id;
+    else if (!actor_is_operator(&call->actor))
         filter->user_id = call->actor.user_id;
     if (states && parse_states(states, &filter->states, err) < 0)
         return -1;

@@ -9,6 +9,7 @@ const struct cli_noun cli_nouns[] = {
     {"login", "", "sign in to a server", cli_login},
     {"logout", "", "end the sign-in", cli_logout},
     {"session", "create list show open set stop logs", "sessions: applications that run", cli_session},
+    {"share", "create list revoke", "shares: others who may see or use a session", cli_share},
     {"template", "list show", "templates: applications that can be started", cli_template},
     {"group", "list show create set delete members add role remove", "groups: users who belong together",
      cli_group},
@@ -54,7 +55,7 @@ static void bash(void) {
            "        group/show|group/set|group/delete|group/members|group/add|group/role|group/remove) "
            "COMPREPLY=($(compgen -W \"$(streamspace group list 2>/dev/null | awk 'NR>1{print $1}')\" -- "
            "\"$word\"));;\n"
-           "        session/*) COMPREPLY=($(compgen -W \"$(streamspace session list 2>/dev/null | "
+           "        session/*|share/*) COMPREPLY=($(compgen -W \"$(streamspace session list 2>/dev/null | "
            "awk 'NR>1{print $1}')\" -- \"$word\"));;\n"
            "    esac\n"
            "}\n"

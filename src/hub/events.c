@@ -106,16 +106,27 @@ static void login_changed(struct hub *hub, const json_t *data) {
         viewers_end(hub, &filter, HUB_CLOSE_REVOKED, "signed out");
 }
 
+/* A share was withdrawn, or has expired. */
+static void share_changed(struct hub *hub, const json_t *data) {
+    struct hub_viewer_filter filter = {.share_id = json_integer_value(json_object_get(data, "shareId"))};
+    if (filter.share_id && str_eq(json_string_value(json_object_get(data, "action")), "removed"))
+        viewers_end(hub, &filter, HUB_CLOSE_REVOKED, "the share has ended");
+}
+
 static void react(struct hub *hub, const struct event *event) {
-    bool is_session = str_eq(event->kind, "session");
-    if (!is_session && !str_eq(event->kind, "login"))
-        return;
-    json_t *data = json_loads(event->data, 0, NULL);
-    if (is_session)
-        session_changed(hub, data);
-    else
-        login_changed(hub, data);
-    json_decref(data);
+    static const struct {
+        const char *kind;
+        void (*changed)(struct hub *hub, const json_t *data);
+    } reactions[] = {{"session", session_changed}, {"login", login_changed}, {"share", share_changed}};
+    if (str_starts(event->audience, EVENT_GUEST))
+        return; /* a copy: the owner's is the one to react to */
+    for (size_t i = 0; i < ARRAY_SIZE(reactions); i++) {
+        if (!str_eq(event->kind, reactions[i].kind))
+            continue;
+        json_t *data = json_loads(event->data, 0, NULL);
+        reactions[i].changed(hub, data);
+        json_decref(data);
+    }
 }
 
 /* --- reading --- */

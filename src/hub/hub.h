@@ -128,6 +128,8 @@ struct hub_viewer {
     const char *agent_id;
     const char *user; /* username */
     int64_t login_id; /* of the login that the stream dies with; 0: none */
+    int64_t share_id; /* of the share that it dies with; 0: none */
+    int64_t ends_at;  /* wall clock in milliseconds when that share expires; 0: never */
     bool view_only;   /* only looks: RELAY_RFB_VIEW */
 };
 
@@ -146,10 +148,11 @@ struct hub_viewer_filter {
     const char *session;
     const char *user;
     int64_t login_id;
+    int64_t share_id;
 };
 /* Ends viewers (and streams being opened for them) of this replica: deactivated user, share withdrawn.
- * Sessions that end or hibernate and logins that end need no call: the hub sees their events, on every
- * replica. */
+ * Sessions that end or hibernate, logins and shares that end need no call: the hub sees their events, on
+ * every replica. */
 void hub_viewers_end(struct hub *hub, const struct hub_viewer_filter *filter, int code, const char *reason);
 
 /* --- live events --- */

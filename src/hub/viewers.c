@@ -2,6 +2,11 @@
 #include "hub/hub_internal.h"
 
 #include "control/sessions/session.h"
+#include "control/shares/share.h"
+#include "control/users/login_alive.h"
+
+#define LOOK_MS                                                                                              \
+    5000 /* rights by a share are looked at anew: what no event tells of, and a clock that jumps */
 
 struct session_viewers {
     struct viewer *first;
@@ -14,7 +19,9 @@ struct viewer {
     char session[SESSION_NAME_MAX + 1];
     char agent_id[AGENT_ID_MAX + 1];
     char user[USERNAME_MAX + 1];
-    int64_t login_id;
+    int64_t login_id, share_id;
+    int64_t ends_at; /* wall clock */
+    struct loop_timer *look;
     char stream_id[PROTO_STREAM_ID_SIZE]; /* while it is being opened */
     struct relay_pair *pair;              /* while it is alive */
     struct relay_end browser;
@@ -76,6 +83,7 @@ static void forget(struct viewer *viewer) {
         free(map_remove(hub->sessions, viewer->session));
     hub->viewer_count--;
     pthread_mutex_unlock(&hub->lock);
+    loop_timer_cancel(viewer->look);
     relay_pair_unref(viewer->pair);
     free(viewer);
 }
@@ -155,22 +163,88 @@ static void stream_ready(void *arg, const struct hub_socket *socket, const struc
     log_info("viewer", "session", viewer->session, "user", viewer->user);
 }
 
+static void end(struct viewer *viewer, int code, const char *reason);
+
+/* --- may he still? --- */
+
+struct right {
+    int64_t share_id, login_id;
+    bool over;
+};
+
+/* An error that says "no such" is an answer; any other leaves things as they are. */
+static bool is_gone(const struct err *err) {
+    return err->kind == ERR_NOT_FOUND || err->kind == ERR_UNAUTHENTICATED;
+}
+
+static int read_right(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
+    struct right *right = arg;
+    struct share share;
+    struct user user;
+    struct err why = {0};
+    if (share_find(conn, right->share_id, true, &share, &why) < 0 && !is_gone(&why)) {
+        err_copy(err, &why);
+        return -1;
+    }
+    if (why.kind == ERR_NONE && right->login_id && login_alive(conn, right->login_id, &user, &why) < 0 &&
+        !is_gone(&why)) {
+        err_copy(err, &why);
+        return -1;
+    }
+    right->over = why.kind != ERR_NONE;
+    return 0;
+}
+
+static void right_read(struct hub *hub, void *arg, int result, const struct err *err) {
+    _cleanup_free_ struct right *right = arg;
+    struct hub_viewer_filter filter = {.share_id = right->share_id, .login_id = right->login_id};
+    if (result == 0 && right->over)
+        viewers_end(hub, &filter, HUB_CLOSE_REVOKED, "the right to see this session has ended");
+}
+
+static const struct work_kind right_work = {.what = "viewer's right", .run = read_right, .done = right_read};
+
+static void look(void *arg) {
+    struct viewer *viewer = arg;
+    int64_t left = viewer->ends_at ? viewer->ends_at - clock_wall_ms() : LOOK_MS;
+    viewer->look = NULL;
+    if (left <= 0) {
+        end(viewer, HUB_CLOSE_REVOKED, "the share has expired");
+        return;
+    }
+    viewer->look = loop_timer_add(viewer->hub->loop, left < LOOK_MS ? left : LOOK_MS, look, viewer);
+    struct right *right = mem_zalloc(sizeof *right);
+    *right = (struct right){.share_id = viewer->share_id, .login_id = viewer->login_id};
+    work_add(viewer->hub, &right_work, right, false);
+}
+
 static void start(void *arg) {
     struct viewer *viewer = arg;
     struct hub *hub = viewer->hub;
     enlist(viewer);
-    if (hub->stopping)
+    if (hub->stopping) {
         refuse(viewer, 1001, "the server shuts down");
-    else if (hub->viewer_count > HUB_VIEWERS_MAX)
+        return;
+    }
+    if (hub->viewer_count > HUB_VIEWERS_MAX) {
         refuse(viewer, 1013, "too many viewers");
-    else
-        stream_start(hub, viewer->session, viewer->agent_id, HUB_STREAM_VNC, stream_ready, viewer,
-                     viewer->stream_id);
+        return;
+    }
+    /* At once: the right may have ended after the ticket was used, and its event have gone by before he was
+     * here. */
+    if (viewer->share_id)
+        viewer->look = loop_timer_add(hub->loop, 0, look, viewer);
+    stream_start(hub, viewer->session, viewer->agent_id, HUB_STREAM_VNC, stream_ready, viewer,
+                 viewer->stream_id);
 }
 
 void hub_view(struct hub *hub, const struct hub_viewer *of, const struct relay_end *browser) {
     struct viewer *viewer = mem_zalloc(sizeof *viewer + browser->early_length);
-    *viewer = (struct viewer){.hub = hub, .login_id = of->login_id, .browser = *browser};
+    *viewer = (struct viewer){.hub = hub,
+                              .login_id = of->login_id,
+                              .share_id = of->share_id,
+                              .ends_at = of->ends_at,
+                              .browser = *browser};
     str_copy(viewer->session, sizeof viewer->session, of->session);
     str_copy(viewer->agent_id, sizeof viewer->agent_id, of->agent_id);
     str_copy(viewer->user, sizeof viewer->user, of->user);
@@ -212,7 +286,8 @@ static void end(struct viewer *viewer, int code, const char *reason) {
 
 static bool is_meant(const struct viewer *viewer, const struct hub_viewer_filter *filter) {
     return (!filter->user || str_eq(filter->user, viewer->user)) &&
-           (!filter->login_id || filter->login_id == viewer->login_id);
+           (!filter->login_id || filter->login_id == viewer->login_id) &&
+           (!filter->share_id || filter->share_id == viewer->share_id);
 }
 
 static void end_list(struct hub *hub, const char *session, const struct hub_viewer_filter *filter, int code,
@@ -249,7 +324,7 @@ void viewers_end_all(struct hub *hub) {
 struct ending {
     struct hub *hub;
     char session[SESSION_NAME_MAX + 1], user[USERNAME_MAX + 1];
-    int64_t login_id;
+    int64_t login_id, share_id;
     int code;
     char reason[WS_REASON_MAX + 1];
 };
@@ -258,15 +333,17 @@ static void end_asked(void *arg) {
     _cleanup_free_ struct ending *ending = arg;
     struct hub_viewer_filter filter = {.session = *ending->session ? ending->session : NULL,
                                        .user = *ending->user ? ending->user : NULL,
-                                       .login_id = ending->login_id};
+                                       .login_id = ending->login_id,
+                                       .share_id = ending->share_id};
     viewers_end(ending->hub, &filter, ending->code, ending->reason);
 }
 
 void hub_viewers_end(struct hub *hub, const struct hub_viewer_filter *filter, int code, const char *reason) {
-    if (!filter->session && !filter->user && !filter->login_id)
+    if (!filter->session && !filter->user && !filter->login_id && !filter->share_id)
         return; /* a filter that was meant to say something must not end everybody's streams */
     struct ending *ending = mem_zalloc(sizeof *ending);
-    *ending = (struct ending){.hub = hub, .login_id = filter->login_id, .code = code};
+    *ending =
+        (struct ending){.hub = hub, .login_id = filter->login_id, .share_id = filter->share_id, .code = code};
     str_copy(ending->session, sizeof ending->session, filter->session ? filter->session : "");
     str_copy(ending->user, sizeof ending->user, filter->user ? filter->user : "");
     str_copy(ending->reason, sizeof ending->reason, reason);

@@ -38,7 +38,7 @@ class CommandLine(unittest.TestCase):
     def test_help_and_version_everywhere(self):
         self.assertRegex(self.good("--version"), r"^streamspace \d+\.\d+\.\d+\n$")
         for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"],
-                      ["group"], ["quota"], ["command"], ["settings"], ["audit"], ["completion"]):
+                      ["share"], ["group"], ["quota"], ["command"], ["settings"], ["audit"], ["completion"]):
             self.assertIn("usage:", self.good(*words, "--help"))
 
     def test_wrong_usage_is_status_2_and_says_what(self):
@@ -155,6 +155,25 @@ class CommandLine(unittest.TestCase):
             result = self.run_cli(*words)
             self.assertEqual(result.returncode, 1, words)
             self.assertIn(text, result.stderr)
+
+    def test_shares(self):
+        self.sign_in()
+        self.client.expect(201, "POST", "/users", {"username": "lea", "password": PASSWORD})
+        name = self.good("session", "create", "terminal").split()[0]
+        self.assertRegex(self.good("share", "create", name, "--user", "lea", "--mode", "control"), r"(?m)^Mode +control$")
+        link = json.loads(self.good("share", "create", name, "--link", "--for", "2h", "--output", "json"))
+        self.assertEqual((link["url"], link["mode"]), (f"{self.server.url}/share/{link['token']}", "view"))
+        self.assertRegex(self.good("share", "list", name), r"(?m)^\d+ +lea +no +control +admin +")
+        self.assertIn("withdrawn", self.good("share", "revoke", name, str(link["id"])))
+        self.assertEqual(len(json.loads(self.good("share", "list", name, "--output", "json"))), 1)
+        for words, text in ((("create", name), "one of the two"), (("create", name, "--link", "--for", "ever"), "duration"),
+                            (("create", name, "--user", "nobody-there"), "no such user"),
+                            (("create", "..", "--link"), "no session name"), (("revoke", name, "x"), "no number"),
+                            (("revoke", name, str(link["id"])), "no such share")):
+            result = self.run_cli("share", *words)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn(text, result.stderr)
+        self.good("session", "stop", name)
 
     def test_a_token_in_the_environment_replaces_the_file(self):
         env = {"STREAMSPACE_URL": self.server.url, "STREAMSPACE_TOKEN": self.client.token,

@@ -24,20 +24,29 @@
 #define EVENT_EVERYBODY "*"         /* anyone signed in */
 #define EVENT_OPERATORS "operators" /* operators and admins; usernames cannot clash: they are "user:NAME" */
 
+#define EVENT_GUEST "guest:" /* and a username: by a share; operators have the owner's event already */
+
 #define EVENT_INTERNAL "internal" /* for servers only: a login ended, a user was deactivated */
 
 struct event {
     int64_t id;
-    char kind[16]; /* "session", "agent", "template", "command", "login" */
-    char audience[USERNAME_MAX +
-                  8]; /* EVENT_EVERYBODY, EVENT_OPERATORS or "user:NAME" (operators see those too) */
-    char *data;       /* owned */
+    char kind[16];                   /* "session", "agent", "template", "command", "login" */
+    char audience[USERNAME_MAX + 8]; /* EVENT_EVERYBODY, EVENT_OPERATORS, "user:NAME" (operators see those
+                                        too) or EVENT_GUEST and a name */
+    char *data;                      /* owned */
 };
 
 /* Inside the caller's transaction: so ids become visible in their order. `audience`: EVENT_EVERYBODY,
  * EVENT_OPERATORS, or a username. */
 int event_write(struct db_conn *conn, const char *kind, const char *audience, const char *data,
                 struct err *err);
+
+/* The same for one whom something is shared with … */
+int event_write_guest(struct db_conn *conn, const char *kind, const char *username, const char *data,
+                      struct err *err);
+/* … and for all whom this session is shared with. */
+int event_write_guests(struct db_conn *conn, const char *kind, const char *session, const char *data,
+                       struct err *err);
 
 /* The next events after `since`, in order, at most EVENT_BATCH_MAX. *ret is owned: events_free(). Everything
  * that is returned is safe to pass on when event_visible() says so. */

@@ -11,7 +11,7 @@ int event_write(struct db_conn *conn, const char *kind, const char *audience, co
     if (db_lock(conn, "events", err) < 0)
         return -1;
     if (!str_eq(audience, EVENT_EVERYBODY) && !str_eq(audience, EVENT_OPERATORS) &&
-        !str_eq(audience, EVENT_INTERNAL)) {
+        !str_eq(audience, EVENT_INTERNAL) && !str_starts(audience, EVENT_GUEST)) {
         snprintf(named, sizeof named, "user:%s", audience);
         audience = named;
     }
@@ -27,6 +27,29 @@ int event_write(struct db_conn *conn, const char *kind, const char *audience, co
     db_finish(rows);
     /* One word whatever happened: what is new is read by id, and one notification a transaction is enough. */
     return db_notify(conn, EVENT_CHANNEL, "new", err);
+}
+
+int event_write_guest(struct db_conn *conn, const char *kind, const char *username, const char *data,
+                      struct err *err) {
+    char audience[USERNAME_MAX + 8];
+    snprintf(audience, sizeof audience, EVENT_GUEST "%s", username);
+    return event_write(conn, kind, audience, data, err);
+}
+
+int event_write_guests(struct db_conn *conn, const char *kind, const char *session, const char *data,
+                       struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    int64_t changes = 0;
+    if (db_now(conn, now, err) < 0 ||
+        db_exec(conn, &changes, err,
+                "INSERT INTO events (kind, audience, data, created_at) "
+                "SELECT CAST($1 AS TEXT), '" EVENT_GUEST
+                "' || u.username, CAST($2 AS TEXT), CAST($3 AS TEXT) "
+                "FROM session_shares h JOIN users u ON u.id = h.user_id "
+                "WHERE h.session_id = $4 AND (h.expires_at IS NULL OR h.expires_at > $3)",
+                "ssss", kind, data, now, session) < 0)
+        return -1;
+    return changes > 0 ? db_notify(conn, EVENT_CHANNEL, "new", err) : 0;
 }
 
 void events_free(struct event *events, size_t count) {
@@ -84,6 +107,8 @@ int event_gap(struct db_conn *conn, int64_t since, bool *ret, struct err *err) {
 bool event_visible(const struct event *event, const char *username, bool is_operator) {
     if (str_eq(event->audience, EVENT_INTERNAL))
         return false;
+    if (str_starts(event->audience, EVENT_GUEST))
+        return !is_operator && str_eq(event->audience + strlen(EVENT_GUEST), username);
     if (is_operator || str_eq(event->audience, EVENT_EVERYBODY))
         return true;
     return str_starts(event->audience, "user:") && str_eq(event->audience + strlen("user:"), username);

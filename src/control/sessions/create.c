@@ -166,6 +166,8 @@ static int create(struct db_conn *conn, const struct actor *actor, struct making
     int found = session_store_find(conn, m->name, ret, err);
     if (found <= 0)
         return found < 0 ? -1 : err_set(err, ERR_INTERNAL, NULL, "the session is gone");
+    if (session_find_access(conn, actor, ret, err) < 0)
+        return -1;
     return keep_answer(conn, m, ret, err);
 }
 

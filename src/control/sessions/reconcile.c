@@ -9,7 +9,9 @@
 #include "control/sessions/session_store.h"
 #include "control/sessions/ticket.h"
 #include "control/settings/settings.h"
+#include "control/shares/share.h"
 #include "control/users/api_key.h"
+#include "control/users/login.h"
 
 #include <stdlib.h>
 
@@ -198,10 +200,12 @@ static bool prune_is_due(int64_t before, int64_t now) {
 
 int reconcile_tick(struct db_conn *conn, struct reconcile_report *ret, struct err *err) {
     struct reconcile_report report = {0};
+    unsigned shares = 0;
     int64_t before = 0, now = 0;
     if (steady_last(conn, &before, err) < 0 || steady_tick(conn, err) < 0 || steady_now(conn, &now, err) < 0)
         return -1;
-    if (command_return_overdue(conn, &report.returned, err) < 0 || sweep(conn, now, &report, err) < 0)
+    if (command_return_overdue(conn, &report.returned, err) < 0 || sweep(conn, now, &report, err) < 0 ||
+        share_expire(conn, &shares, err) < 0)
         return -1;
     report.orphans_stopped = stop_orphans(conn, now, err);
     if (report.orphans_stopped < 0 || (prune_is_due(before, now) && prune(conn, err) < 0))

@@ -5,6 +5,7 @@
 #include "control/json_text.h"
 #include "control/sessions/session_store.h"
 #include "control/settings/settings.h"
+#include "control/shares/share_store.h"
 
 #include <stdlib.h>
 
@@ -29,14 +30,49 @@ int session_get(struct db_conn *conn, const char *name, struct session *ret, str
     return found == 0 ? not_found(err) : found < 0 ? -1 : 0;
 }
 
-int session_get_for(struct db_conn *conn, const struct actor *actor, const char *name, struct session *ret,
-                    struct err *err) {
+const char *session_access_name(enum session_access access) {
+    static const char *const names[] = {"", "view", "control", "operator", "owner"};
+    return names[access];
+}
+
+int session_find_access(struct db_conn *conn, const struct actor *actor, struct session *session,
+                        struct err *err) {
+    session->share_id = 0;
+    session->access = session->user_id == actor->user_id ? SESSION_ACCESS_OWNER
+                      : actor_is_operator(actor)         ? SESSION_ACCESS_OPERATOR
+                                                         : SESSION_ACCESS_NONE;
+    if (session->access != SESSION_ACCESS_NONE || !actor->user_id)
+        return 0;
+    return share_store_access(conn, session->name, actor->user_id, &session->access, &session->share_id,
+                              err) < 0
+               ? -1
+               : 0;
+}
+
+int session_get_visible(struct db_conn *conn, const struct actor *actor, const char *name,
+                        struct session *ret, struct err *err) {
     struct session session = {0};
     if (session_get(conn, name, &session, err) < 0)
         return -1;
-    if (session.user_id != actor->user_id && !actor_is_operator(actor)) {
+    int status = session_find_access(conn, actor, &session, err);
+    if (status == 0 && session.access == SESSION_ACCESS_NONE)
+        status = not_found(err);
+    if (status < 0) {
         session_finish(&session);
-        return not_found(err);
+        return -1;
+    }
+    *ret = session;
+    return 0;
+}
+
+int session_get_for(struct db_conn *conn, const struct actor *actor, const char *name, struct session *ret,
+                    struct err *err) {
+    struct session session = {0};
+    if (session_get_visible(conn, actor, name, &session, err) < 0)
+        return -1;
+    if (session.access < SESSION_ACCESS_OPERATOR) {
+        session_finish(&session);
+        return err_set(err, ERR_DENIED, "not_owner", "this is for the session's owner");
     }
     *ret = session;
     return 0;

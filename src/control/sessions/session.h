@@ -28,6 +28,17 @@
 #define SESSION_TAG_MAX 64
 #define SESSION_ENV_MAX 64
 
+/* What somebody may do with a session; each includes those before it. */
+enum session_access {
+    SESSION_ACCESS_NONE,     /* nothing: it does not exist for him; or not looked at */
+    SESSION_ACCESS_VIEW,     /* look at it */
+    SESSION_ACCESS_CONTROL,  /* … and use it */
+    SESSION_ACCESS_OPERATOR, /* … and everything that its owner may do */
+    SESSION_ACCESS_OWNER,
+};
+/* "view", "control", "operator", "owner"; "" for SESSION_ACCESS_NONE. Static. */
+const char *session_access_name(enum session_access access);
+
 /* A session as the API shows it. Plain data but for tags. */
 struct session {
     char name[SESSION_NAME_MAX + 1];
@@ -53,6 +64,8 @@ struct session {
     char created_at[TIME_TEXT_SIZE], updated_at[TIME_TEXT_SIZE];
     char started_at[TIME_TEXT_SIZE], ended_at[TIME_TEXT_SIZE]; /* "" when not yet */
     struct strv tags;
+    enum session_access access; /* of who asks, where somebody does */
+    int64_t share_id;           /* the share that this goes back to; 0: none */
 };
 void session_finish(struct session *session);
 #define _cleanup_session_ __attribute__((cleanup(session_finish)))
@@ -80,8 +93,12 @@ int session_create(struct db_conn *conn, const struct actor *actor, const struct
 
 /* ERR_NOT_FOUND "session_not_found". No check of rights: session_get_for() has that. */
 int session_get(struct db_conn *conn, const char *name, struct session *ret, struct err *err);
-/* As session_get, and ERR_NOT_FOUND too when the actor may not know of it: it is not his and he is no
- * operator. */
+/* As session_get, and ERR_NOT_FOUND too when the actor may not know of it: it is not his, not shared with
+ * him, and he is no operator. `access` says what he may do. */
+int session_get_visible(struct db_conn *conn, const struct actor *actor, const char *name,
+                        struct session *ret, struct err *err);
+/* As session_get_visible, for what only the owner and operators may do: ERR_DENIED "not_owner" for those whom
+ * it is shared with. */
 int session_get_for(struct db_conn *conn, const struct actor *actor, const char *name, struct session *ret,
                     struct err *err);
 
@@ -90,9 +107,11 @@ struct session_filter {
     const char *user;                           /* username, NULL: any */
     unsigned states;                            /* bits (1 << state); 0: all but terminated */
     const char *tag, *agent_id, *template_name; /* NULL: any */
-    const char *search; /* part of name, template, owner or a tag, any case; NULL: any */
-    const char *cursor; /* from the page before, NULL: the first */
-    unsigned limit;     /* 0: 50; at most 200 */
+    const char *search;        /* part of name, template, owner or a tag, any case; NULL: any */
+    const char *cursor;        /* from the page before, NULL: the first */
+    unsigned limit;            /* 0: 50; at most 200 */
+    int64_t shared_with;       /* those that are shared with this user; 0: any */
+    const struct actor *actor; /* whose access is looked at; NULL: nobody's */
 };
 #define SESSION_CURSOR_SIZE 128
 struct session_page {
@@ -103,7 +122,7 @@ struct session_page {
 };
 void session_page_finish(struct session_page *page);
 #define _cleanup_session_page_ __attribute__((cleanup(session_page_finish)))
-/* Newest first. ERR_INVALID field "cursor" for a foreign one. */
+/* Newest first. No check of rights: the filter is. ERR_INVALID field "cursor" for a foreign one. */
 int session_list(struct db_conn *conn, const struct session_filter *filter, struct session_page *ret,
                  struct err *err);
 

@@ -56,6 +56,9 @@ void session_write_json(const struct session *s, struct json_writer *w) {
     jsonw_put_string(w, "name", s->name);
     jsonw_put_string(w, "namespace", "streamspace");
     jsonw_put_string(w, "user", s->user);
+    jsonw_put_string(w, "owner", s->user);
+    if (s->access != SESSION_ACCESS_NONE)
+        jsonw_put_string(w, "access", session_access_name(s->access));
     jsonw_put_string(w, "template", s->template_name);
     jsonw_put_string(w, "protocol", s->protocol);
     jsonw_put_string(w, "state", state_name(s->state));
@@ -113,5 +116,7 @@ int session_announce(struct db_conn *conn, const char *name, const char *action,
     jsonw_object_end(&w);
     if (!jsonw_ok(&w))
         return err_set(err, ERR_INTERNAL, NULL, "the event of session %s is too long", name);
-    return event_write(conn, "session", s.user, data, err);
+    if (event_write(conn, "session", s.user, data, err) < 0)
+        return -1;
+    return event_write_guests(conn, "session", name, data, err);
 }

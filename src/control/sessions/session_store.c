@@ -364,12 +364,16 @@ static void make_where(const struct session_filter *filter, struct strbuf *out) 
         strbuf_puts(out,
                     " AND (LOWER(s.id) LIKE $6 ESCAPE '\\' OR LOWER(s.template_name) LIKE $6 ESCAPE '\\' "
                     "OR LOWER(u.username) LIKE $6 ESCAPE '\\' OR LOWER(s.tags) LIKE $6 ESCAPE '\\')");
+    if (filter->shared_with)
+        strbuf_puts(out, " AND u.active = 1 AND s.id IN (SELECT h.session_id FROM session_shares h "
+                         "WHERE h.user_id = $7 AND (h.expires_at IS NULL OR h.expires_at > $8))");
 }
 
-/* What the parameters $1 to $6 of the filter are; owned texts in it. */
+/* What the parameters $1 to $8 of the filter are; owned texts in it. */
 struct page_query {
     char where[1024], quoted[SESSION_TAG_MAX + 3];
     char *search;
+    char now[TIME_TEXT_SIZE];
 };
 
 static int count_all(struct db_conn *conn, const struct session_filter *filter, const struct page_query *q,
@@ -378,8 +382,8 @@ static int count_all(struct db_conn *conn, const struct session_filter *filter, 
     char sql[2048];
     snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE %s",
              q->where);
-    if (db_row(conn, &total, err, sql, "isssss", filter->user_id, filter->user, filter->agent_id,
-               filter->template_name, q->quoted, q->search) <= 0)
+    if (db_row(conn, &total, err, sql, "isssssis", filter->user_id, filter->user, filter->agent_id,
+               filter->template_name, q->quoted, q->search, filter->shared_with, q->now) <= 0)
         return -1;
     *ret = db_int(total, 0);
     return 0;
@@ -394,11 +398,12 @@ static int query_page(struct db_conn *conn, const struct session_filter *filter,
         return -1;
     snprintf(sql, sizeof sql,
              "SELECT " COLUMNS " " FROM
-             "WHERE %s AND (s.created_at < $7 OR (s.created_at = $7 AND s.id < $8)) "
-             "ORDER BY s.created_at DESC, s.id DESC LIMIT $9",
+             "WHERE %s AND (s.created_at < $9 OR (s.created_at = $9 AND s.id < $10)) "
+             "ORDER BY s.created_at DESC, s.id DESC LIMIT $11",
              q->where);
-    if (db_query(conn, &rows, err, sql, "isssssssi", filter->user_id, filter->user, filter->agent_id,
-                 filter->template_name, q->quoted, q->search, time, name, (int64_t)limit + 1) < 0)
+    if (db_query(conn, &rows, err, sql, "isssssisssi", filter->user_id, filter->user, filter->agent_id,
+                 filter->template_name, q->quoted, q->search, filter->shared_with, q->now, time, name,
+                 (int64_t)limit + 1) < 0)
         return -1;
     int status;
     while ((status = db_next(rows, err)) > 0) {
@@ -425,7 +430,11 @@ int session_list(struct db_conn *conn, const struct session_filter *filter, stru
     struct strbuf where = STRBUF_FIXED(q.where);
     make_where(filter, &where);
     snprintf(q.quoted, sizeof q.quoted, "\"%s\"", filter->tag ? filter->tag : "");
-    int status = query_page(conn, filter, &q, time, name, limit, &page, err);
+    int status = db_now(conn, q.now, err);
+    if (status == 0)
+        status = query_page(conn, filter, &q, time, name, limit, &page, err);
+    for (size_t i = 0; filter->actor && i < page.count && status >= 0; i++)
+        status = session_find_access(conn, filter->actor, &page.items[i], err);
     free(q.search);
     if (status < 0) {
         session_page_finish(&page);

@@ -4,6 +4,10 @@
 
 #include "control/sessions/session.h"
 
+/* Fills in what the actor may do with it. */
+int session_find_access(struct db_conn *conn, const struct actor *actor, struct session *session,
+                        struct err *err);
+
 struct session_insert {
     const char *name, *template_name, *protocol, *agent_id, *platform, *start_command,
         *tags; /* tags: JSON array */

@@ -6,7 +6,7 @@
 
 struct ticket_row {
     char session[SESSION_NAME_MAX + 1];
-    int64_t user_id, login_id, expires_due;
+    int64_t user_id, login_id, share_id, expires_due; /* 0: none */
     enum ticket_mode mode;
 };
 int ticket_store_insert(struct db_conn *conn, const char *hash, const struct ticket_row *row,

@@ -44,14 +44,17 @@ static void rows_are_whole(void **state) {
         print_message("%s %s\n", row->method, row->pattern);
         assert_non_null(row->id);
         assert_non_null(row->handler);
-        assert_in_range(row->access, ROUTE_ANYONE, ROUTE_TICKET);
-        if (row->ownership == ROUTE_SESSION) {
+        assert_in_range(row->access, ROUTE_ANYONE, ROUTE_LINK);
+        bool of_session = row->ownership == ROUTE_SESSION || row->ownership == ROUTE_SESSION_GUEST;
+        if (of_session) {
             assert_non_null(strstr(row->pattern, "/sessions/{name}"));
             assert_int_equal(row->access, ROUTE_USER);
         }
         /* Whatever names a session is its owner's business, or needs a ticket. */
         if (strstr(row->pattern, "/sessions/{name}"))
-            assert_true(row->ownership == ROUTE_SESSION || row->access == ROUTE_TICKET);
+            assert_true(of_session || row->access == ROUTE_TICKET);
+        /* A share's token is looked at by those routes alone that say so. */
+        assert_int_equal(strstr(row->pattern, "{token}") != NULL, row->access == ROUTE_LINK);
         if (str_eq(row->method, "GET"))
             assert_null(row->body);
         if (row->body) {
@@ -106,6 +109,7 @@ static const char *access_name(const struct route *row) {
     static const char *const names[] = {
         [ROUTE_ANYONE] = "anyone", [ROUTE_USER] = "user",   [ROUTE_OPERATOR] = "operator",
         [ROUTE_ADMIN] = "admin",   [ROUTE_AGENT] = "agent", [ROUTE_TICKET] = "ticket",
+        [ROUTE_LINK] = "link",
     };
     return names[row->access];
 }

@@ -176,10 +176,12 @@ static void use_ticket(struct db_conn *conn, int number, struct crowd *crowd) {
 static void test_a_ticket_opens_one_stream(void **unused) {
     struct err err = {0};
     int64_t g = rig_agent(&r, "agent-1", 5);
-    char name[SESSION_NAME_MAX + 1], ticket[TICKET_SIZE], at[TIME_TEXT_SIZE];
+    char name[SESSION_NAME_MAX + 1];
+    struct ticket made;
+    const char *ticket = made.text;
     rig_session(&r, name);
     rig_run(&r, "agent-1", g);
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err));
     struct crowd crowd = {.one = use_ticket, .each = 2, .name = name, .ticket = ticket};
     run(&crowd);
     assert_int_equal(crowd.done, 1);

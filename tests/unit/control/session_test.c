@@ -532,15 +532,16 @@ static void test_lists(void **unused) {
 static void test_tickets(void **unused) {
     struct err err = {0};
     int64_t g = rig_agent(&r, "agent-1", 10);
-    char name[SESSION_NAME_MAX + 1], ticket[TICKET_SIZE], at[TIME_TEXT_SIZE];
+    char name[SESSION_NAME_MAX + 1];
+    struct ticket made;
+    const char *ticket = made.text;
     struct ticket_use use = {0};
     rig_session(&r, name);
-    FAILS(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err), ERR_CONFLICT,
-          "not_running");
+    FAILS(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err), ERR_CONFLICT, "not_running");
     rig_run(&r, "agent-1", g);
-    FAILS(ticket_create(r.c, &r.bob, name, TICKET_CONTROL, 0, ticket, at, &err), ERR_NOT_FOUND,
+    FAILS(ticket_create(r.c, &r.bob, name, TICKET_CONTROL, 0, &made, &err), ERR_NOT_FOUND,
           "session_not_found");
-    OK(ticket_create(r.c, &r.alice, name, TICKET_VIEW, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_VIEW, 0, &made, &err));
     assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM tickets"), 1);
     FAILS(ticket_use(r.c, name, "0", &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     OK(ticket_use(r.c, name, ticket, &use, &err));
@@ -550,21 +551,21 @@ static void test_tickets(void **unused) {
     ticket_use_finish(&use);
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     /* For another session; it is used up by that, too. */
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err));
     FAILS(ticket_use(r.c, "alice-terminal-00000000", ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     /* Too late; the wall clock has no say in it. */
     rig_tick(&r);
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err));
     clock_test_shift(0, 7200000);
     OK(ticket_use(r.c, name, ticket, &use, &err));
     ticket_use_finish(&use);
     clock_test_shift(0, 0);
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err));
     clock_test_shift(30001, 0);
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     /* Rights are looked at again. */
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err));
     OK(user_set_active(r.c, &r.admin, "alice", false, &err));
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     OK(user_set_active(r.c, &r.admin, "alice", true, &err));
@@ -578,19 +579,18 @@ static void test_tickets(void **unused) {
     OK(login_create(r.c, keyring, &alice, NULL, NULL, &tokens, &err));
     OK(login_find_cookie(r.c, keyring, tokens.cookie, &login, &err));
     keyring_destroy(keyring);
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, login.id, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, login.id, &made, &err));
     OK(ticket_use(r.c, name, ticket, &use, &err));
     assert_int_equal(use.login_id, login.id);
     ticket_use_finish(&use);
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, login.id, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, login.id, &made, &err));
     OK(login_end(r.c, &r.alice, login.id, &err));
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_UNAUTHENTICATED, "bad_ticket");
     /* And the state. */
-    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err));
+    OK(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err));
     OK(db_exec(r.c, NULL, &err, "UPDATE sessions SET state = 'hibernated' WHERE id = $1", "s", name));
     FAILS(ticket_use(r.c, name, ticket, &use, &err), ERR_CONFLICT, "hibernated");
-    FAILS(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, ticket, at, &err), ERR_CONFLICT,
-          "hibernated");
+    FAILS(ticket_create(r.c, &r.alice, name, TICKET_CONTROL, 0, &made, &err), ERR_CONFLICT, "hibernated");
 }
 
 static void test_viewers(void **unused) {

@@ -1,6 +1,9 @@
 """The role walk: every route of the document × everybody who might ask, against a table of what they are answered.
 
-A new route without a row here fails.
+A new route without a row here fails. A row says what is sent as JSON, what each of ROLES is answered, and, where it is
+not what follows from those, what GUESTS are: whom the session is shared with (`view`, `control`) is another user to all
+else, whoever has a `link` is anonymous, and a `key` of the owner's for `sessions:read` may do nothing that needs a
+sign-in.
 """
 import http.client
 import unittest
@@ -10,6 +13,9 @@ from robot_agent import RobotAgent
 from streamspace import PASSWORD
 
 ROLES = ("anonymous", "owner", "other", "operator", "admin")
+GUESTS = ("view", "control", "link", "key")
+NOT_THEIRS = {"view": 403, "control": 403}  # they know of it: it is not hidden from them
+TOKEN = "{token}"
 
 # What each is answered, in the order of ROLES. `body` is sent as JSON; {name} is a running session of the owner's, or a group that the owner manages.
 #   operation            body                                            anonymous owner other operator admin
@@ -23,7 +29,7 @@ TABLE = {
     "login":            ({"username": "owner", "password": PASSWORD},    (200, 200, 200, 200, 200)),
     "refresh":          ({"refreshToken": "0" * 64},                     (401, 401, 401, 401, 401)),
     "logout":           (None,                                           (401, 204, 204, 204, 204)),
-    "getMe":            (None,                                           (401, 200, 200, 200, 200)),
+    "getMe":            (None,                                           (401, 200, 200, 200, 200), {"key": 200}),
     "changePassword":   ({"currentPassword": "x", "newPassword": "y"},   (401, 400, 400, 400, 400)),
     "createUser":       ({"username": "walker", "password": "short"},    (401, 403, 403, 403, 400)),
     "listUsers":        (None,                                           (401, 403, 403, 403, 200)),
@@ -52,13 +58,28 @@ TABLE = {
     "deleteGroup":      (None,                                           (401, 403, 403, 403, 204)),
     "createSession":    ({"template": "terminal"},                       (401, 200, 200, 200, 200)),
     "createSession for another": ({"template": "terminal", "user": "owner"}, (401, 200, 403, 200, 200)),
-    "listSessions":     (None,                                           (401, 200, 200, 200, 200)),
-    "getSession":       (None,                                           (401, 200, 404, 200, 200)),
-    "updateSession":    ({"tags": ["walked"]},                           (401, 200, 404, 200, 200)),
-    "deleteSession":    (None,                                           (401, 202, 404, 202, 202)),
-    "createTicket":     ({},                                             (401, 201, 404, 201, 201)),
+    "listSessions":     (None,                                           (401, 200, 200, 200, 200), {"key": 200}),
+    "listSessions?shared=true": (None,                                   (401, 200, 200, 200, 200), {"key": 200}),
+    "getSession":       (None,                                           (401, 200, 404, 200, 200),
+                         {"view": 200, "control": 200, "key": 200}),
+    "updateSession":    ({"tags": ["walked"]},                           (401, 200, 404, 200, 200), NOT_THEIRS),
+    "deleteSession":    (None,                                           (401, 202, 404, 202, 202), NOT_THEIRS),
+    "createTicket":     ({},                                             (401, 201, 404, 201, 201),
+                         {"view": 201, "control": 201}),
+    "createTicket to look": ({"mode": "view"},                           (401, 201, 404, 201, 201),
+                             {"view": 201, "control": 201}),
+    "createTicket to act": ({"mode": "control"},                         (401, 201, 404, 201, 201),
+                            {"view": 403, "control": 201}),
     "openStream":       (None,                                           (401, 401, 401, 401, 401)),
-    "getSessionLogs":   (None,                                           (401, 200, 404, 200, 200)),
+    "getSessionLogs":   (None,                                           (401, 200, 404, 200, 200),
+                         {**NOT_THEIRS, "key": 200}),
+    "listShares":       (None,                                           (401, 200, 404, 200, 200),
+                         {**NOT_THEIRS, "key": 200}),
+    "createShare":      ({"link": True, "mode": "view"},                 (401, 201, 404, 201, 201), NOT_THEIRS),
+    "deleteShare":      (None,                                           (401, 204, 404, 204, 204), NOT_THEIRS),
+    "getSharedSession": (None,                                           (404, 404, 404, 404, 404), {"link": 200}),
+    "createSharedTicket": ({},                                           (404, 404, 404, 404, 404), {"link": 201}),
+    "createSharedTicket to act": ({"mode": "control"},                   (404, 404, 404, 404, 404), {"link": 403}),
     "listTemplates":    (None,                                           (401, 200, 200, 200, 200)),
     "getTemplate":      (None,                                           (401, 200, 200, 200, 200)),
     "createAgentToken": ({},                                             (401, 403, 403, 403, 201)),
@@ -73,7 +94,7 @@ TABLE = {
     "exportAudit":      (None,                                           (401, 403, 403, 403, 200)),
     "getSettings":      (None,                                           (401, 403, 403, 403, 200)),
     "updateSettings":   ({"share-links": "anyone"},                      (401, 403, 403, 403, 200)),
-    "watchEvents":      (None,                                           (401, 200, 200, 200, 200)),
+    "watchEvents":      (None,                                           (401, 200, 200, 200, 200), {"key": 200}),
     "getDashboard":     (None,                                           (401, 403, 403, 200, 200)),
 }
 
@@ -89,19 +110,34 @@ class RoleWalk(ApiTest):
                       for path, item in cls.document["paths"].items()
                       for method, operation in item.items() if "operationId" in operation}
 
-    def who(self, role):
-        if role == "anonymous":
+    def who(self, role, row=""):
+        """A kept sign-in, but for what ends it."""
+        if role in ("anonymous", "link"):
             return self.server.anonymous()
-        if role == "admin":
-            return self.client("admin")
-        self.make_user(role, "operator" if role == "operator" else "user")
-        return self.client(role)
+        if role == "key":
+            client = self.server.anonymous()
+            client.token = self.owners_key
+            return client
+        if role == "admin" and role not in self.clients:
+            self.clients[role] = self.client(role)
+        kept = self.as_user(role, "operator" if role == "operator" else "user")
+        return self.client(role) if row == "logout" else kept
 
     def session(self):
         owner = self.as_user("owner")
         name = owner.create()
         owner.wait_state(name, "running")
         return name
+
+    def shared_session(self):
+        """A session of the owner's that is shared with the guests: its name, a link's token, a share's number."""
+        name = self.session()
+        owner = self.as_user("owner")
+        for guest in ("view", "control"):
+            self.as_user(guest)
+            owner.expect(201, "POST", f"/sessions/{name}/shares", {"username": guest, "mode": guest})
+        link = owner.expect(201, "POST", f"/sessions/{name}/shares", {"link": True, "mode": "view"})
+        return name, link["token"], str(link["id"])
 
     def group(self):
         """A group that the owner manages, made anew when it is gone."""
@@ -132,30 +168,45 @@ class RoleWalk(ApiTest):
             problem(self, answer, answer.status)
         return answer.status
 
+    @staticmethod
+    def answers(described, expected, others):
+        """Role → status."""
+        answers = dict(zip(ROLES, expected))
+        signed_in = described["x-access"] in ("user", "operator", "admin")
+        follows = {"view": answers["other"], "control": answers["other"], "link": answers["anonymous"],
+                   "key": 403 if signed_in else answers["anonymous"]}
+        answers.update((guest, others.get(guest, follows[guest])) for guest in GUESTS)
+        return answers
+
     def test_every_route_has_a_row(self):
         self.assertEqual(set(self.routes), {self.operation(name) for name in TABLE})
 
     def test_every_route_as_everybody(self):
         command = self.admin.expect(200, "GET", f"/commands?session={self.session()}")["commands"][0]["commandId"]
+        self.owners_key = self.as_user("owner").expect(
+            201, "POST", "/api-keys", {"name": "reader", "scopes": ["sessions:read"]})["key"]
         wrong = []
-        for row, (body, expected) in TABLE.items():
-            method, pattern, _ = self.routes[self.operation(row)]
-            for role, status in zip(ROLES, expected):
-                needs_session = "{name}" in pattern and "/sessions/" in pattern
+        for row, (body, expected, *others) in TABLE.items():
+            method, pattern, described = self.routes[self.operation(row)]
+            answers = self.answers(described, expected, others[0] if others else {})
+            for role, status in answers.items():
+                needs_session = "/sessions/{name}" in pattern or TOKEN in pattern
                 needs_group = "{name}" in pattern and "/groups/" in pattern
-                path = (pattern.replace("{name}", self.session() if needs_session else
-                                        self.group() if needs_group else "terminal")
+                name, token, share = self.shared_session() if needs_session else ("terminal", "", "0")
+                path = (pattern.replace("{name}", self.group() if needs_group else name)
                         .replace("{username}", "owner")
-                        .replace("{id}", self.key() if "/api-keys/" in pattern else "0")
+                        .replace(TOKEN, token if role == "link" else "0" * 64)
+                        .replace("{id}", self.key() if "/api-keys/" in pattern else share)
                         .replace("{agentId}", "robot-1").replace("{commandId}", command)
                         .replace("{streamId}", "0" * 32))
                 if "?" in row:
                     path += row[row.index("?"):]
-                client = self.who(role)
+                client = self.who(role, row)
                 got = self.ask(client, method, path, body)
                 if got != status:
                     wrong.append(f"{row} as {role}: expected {status}, got {got}")
-                client.close()
+                if client not in self.clients.values():
+                    client.close()
         self.assertEqual(wrong, [])
 
     def test_the_order_of_checks(self):
