@@ -620,6 +620,7 @@ while True:
         continue
     exec(text)
     done += 1'''))
+        self.assertTrue(wait_until(lambda: "begin\n" in self.agent.log_of(name)))
         place = "/proc/%d/root/run/streamspace" % self.agent.display_pid(name)
         uid = str(os.stat(place).st_uid)
         become = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"] if ROOT else []
@@ -641,7 +642,6 @@ while True:
 
     def test_pushed(self):
         name, tell = self.writer()
-        self.assertTrue(wait_until(lambda: "begin\n" in self.agent.log_of(name)))
         followers = [self.follow(name, until="third\n") for _ in range(3)]
         late = self.follow(name, until="never", tail=6)
         for word in ("first", "second", "third"):
@@ -679,7 +679,7 @@ while True:
     def test_flood(self):
         """Gigabytes of log cost the agent what its limits say, and other calls go on."""
         name, tell = self.writer()
-        number = self.follow(name, ms=3000)
+        number = self.follow(name, ms=int(3000 * min(PATIENCE, 3)))
         tell('os.truncate("session.log", 1 << 40)\nfor _ in range(2000000): os.write(1, b"y")')
         self.assertEqual(self.agent.call("stream", session=name)["data"], "RFB 003.008\nping")
         stat_before = read("/proc/%d/stat" % self.agent.process.pid).rpartition(")")[2].split()
