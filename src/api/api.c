@@ -13,6 +13,7 @@
 
 #define HASHERS 2 /* passwords that are hashed at once: 20–90 ms and up to 64 MiB each */
 #define EXPORTERS 2
+#define CODE_REFILL_FACTOR 10  /* one-time codes are short: 10 guesses, then one a minute */
 #define ADDRESS_BURST_FACTOR 5 /* an address may belong to many people */
 #define LINK_BURST 30          /* links that were none, from one address … */
 #define LINK_REFILL_MS 2000
@@ -37,6 +38,7 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     api->login_addresses =
         rate_limit_create(burst * ADDRESS_BURST_FACTOR, refill_ms / ADDRESS_BURST_FACTOR + 1);
     api->link_addresses = rate_limit_create(LINK_BURST, LINK_REFILL_MS);
+    api->code_accounts = rate_limit_create(burst, refill_ms * CODE_REFILL_FACTOR);
     api->traffic = traffic_create(route_table, route_count, extra);
     api->started_wall_ms = clock_wall_ms();
     if (workers_create(&api->workers, HASHERS, err) < 0 ||
@@ -71,6 +73,7 @@ void api_destroy(struct api *api) {
     rate_limit_destroy(api->login_accounts);
     rate_limit_destroy(api->login_addresses);
     rate_limit_destroy(api->link_addresses);
+    rate_limit_destroy(api->code_accounts);
     traffic_destroy(api->traffic);
     free(api->public_url);
     free(api->version);

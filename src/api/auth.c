@@ -1,12 +1,12 @@
 /* Signing in and out. */
+#include "api/attempt.h"
 #include "api/call.h"
 #include "api/resources.h"
 #include "base/cleanup.h"
 #include "control/audit/audit.h"
+#include "control/users/mfa.h"
 
-#define KEY_TEXT_MAX 400
-
-static void answer_tokens(struct call *call, const struct login_tokens *tokens, const struct user *user) {
+void auth_answer(struct call *call, int status, const struct login_tokens *tokens, const struct user *user) {
     struct strbuf text = STRBUF_MAX(ANSWER_MAX);
     struct json_writer w = JSON_WRITER(&text);
     jsonw_object_begin(&w);
@@ -16,46 +16,7 @@ static void answer_tokens(struct call *call, const struct login_tokens *tokens, 
     jsonw_key(&w, "user");
     user_write_json(call, user, &w);
     jsonw_object_end(&w);
-    call_json(call, 200, &w);
-}
-
-/* --- how often may one try --- */
-
-/* What a try is counted under: this account from this address, and more widely the address and the account
- * alone, so that neither many accounts from one place nor one account from many places can be tried for long.
- * The account's own wide bucket is large enough that a stranger cannot easily keep its owner out. */
-struct attempt {
-    struct rate_limit *limits[3];
-    char keys[3][KEY_TEXT_MAX];
-};
-
-static void attempt_init(struct attempt *attempt, const struct call *call, const char *account) {
-    const char *address = http_peer(call->request);
-    attempt->limits[0] = call->api->login_accounts;
-    attempt->limits[1] = attempt->limits[2] = call->api->login_addresses;
-    snprintf(attempt->keys[0], KEY_TEXT_MAX, "both:%s:%s", address, account);
-    snprintf(attempt->keys[1], KEY_TEXT_MAX, "address:%s", address);
-    snprintf(attempt->keys[2], KEY_TEXT_MAX, "account:%s", account);
-}
-
-static int attempt_begin(struct attempt *attempt, struct call *call, struct err *err) {
-    for (size_t i = 0; i < ARRAY_SIZE(attempt->limits); i++) {
-        int64_t wait_ms;
-        if (rate_limit_take(attempt->limits[i], attempt->keys[i], &wait_ms))
-            continue;
-        while (i--)
-            rate_limit_give_back(attempt->limits[i], attempt->keys[i]);
-        call->retry_after = (unsigned)(wait_ms / 1000 + 1);
-        return err_set(err, ERR_LIMIT, NULL, "too many failed attempts; try again in %u s",
-                       call->retry_after);
-    }
-    return 0;
-}
-
-/* It was no guess: it does not count. */
-static void attempt_forgive(struct attempt *attempt) {
-    for (size_t i = 0; i < ARRAY_SIZE(attempt->limits); i++)
-        rate_limit_give_back(attempt->limits[i], attempt->keys[i]);
+    call_json(call, status, &w);
 }
 
 /* A refused sign-in. People type passwords into the name's field: only names that exist are written down. */
@@ -68,6 +29,31 @@ static void audit_refusal(struct call *call, const char *username, const struct 
                           .request_id = http_request_id(call->request)};
     audit_write(call->conn, &actor, "login.create", exists ? user.username : NULL, "denied", cause->code,
                 NULL);
+}
+
+/* The second step, where the user has one. Guesses are counted by user: whoever gets here knows the password,
+ * and may have many addresses. */
+static int check_code(struct call *call, const struct user *user, const char *otp, struct err *err) {
+    struct actor actor = {.user_id = user->id,
+                          .username = user->username,
+                          .address = http_peer(call->request),
+                          .request_id = http_request_id(call->request)};
+    struct attempt attempt;
+    if (!user->mfa)
+        return 0;
+    if (!str_empty(otp)) {
+        attempt_init_code(&attempt, call, user->username);
+        if (attempt_begin(&attempt, call, err) < 0)
+            return -1;
+    }
+    int result = mfa_check(call->conn, &actor, user, otp, err);
+    if (!str_empty(otp) && (result == 0 || err->kind != ERR_UNAUTHENTICATED))
+        attempt_forgive(&attempt);
+    else if (!str_empty(otp))
+        audit_refusal(call, user->username, err);
+    else
+        call->audited = true; /* no refusal: the question of the second step */
+    return result;
 }
 
 static int sign_in(struct call *call, struct user *user, struct login_tokens *tokens, struct err *err) {
@@ -88,6 +74,8 @@ static int sign_in(struct call *call, struct user *user, struct login_tokens *to
         return -1;
     }
     attempt_forgive(&attempt);
+    if (check_code(call, user, body->otp, err) < 0)
+        return -1;
     return login_create(call->conn, call->api->keyring, user, http_peer(call->request),
                         http_header(call->request, "User-Agent"), tokens, err);
 }
@@ -101,7 +89,7 @@ void auth_login(struct call *call) {
         return;
     }
     cookies_set(call->request, call->api->secure, tokens.cookie, tokens.csrf);
-    answer_tokens(call, &tokens, &user);
+    auth_answer(call, 200, &tokens, &user);
     explicit_bzero(&tokens, sizeof tokens);
 }
 
@@ -120,7 +108,7 @@ void auth_refresh(struct call *call) {
         return;
     }
     attempt_forgive(&attempt);
-    answer_tokens(call, &tokens, &login.user);
+    auth_answer(call, 200, &tokens, &login.user);
     explicit_bzero(&tokens, sizeof tokens);
 }
 

@@ -6,7 +6,7 @@
 #include "control/groups/group.h"
 #include "control/quotas/quota.h"
 #include "control/sessions/session.h"
-#include "control/users/user.h"
+#include "control/users/mfa.h"
 
 static bool is_cpu(const char *text) {
     int64_t millis;
@@ -53,7 +53,7 @@ const struct json_field login_rows[3] = {
      JSON_STRING_AT(struct login_body, password),
      .flags = JSON_REQUIRED,
      .max = USER_PASSWORD_MAX},
-    {.name = "otp", JSON_STRING_AT(struct login_body, otp), .max = 16},
+    {.name = "otp", JSON_STRING_AT(struct login_body, otp), .max = MFA_OTP_MAX},
 };
 
 const struct json_field refresh_rows[1] = {

@@ -38,7 +38,7 @@ struct api {
     struct workers *workers;
     struct workers *exporters; /* of what is too long for one answer */
     struct refusals *refusals;
-    struct rate_limit *login_accounts, *login_addresses, *link_addresses;
+    struct rate_limit *login_accounts, *login_addresses, *link_addresses, *code_accounts;
     struct traffic *traffic;
     struct log_streams *log_streams;
     _Atomic bool draining; /* /readyz says 503 */

@@ -7,6 +7,7 @@
 
 struct call;
 struct json_writer;
+struct login_tokens;
 struct user;
 
 /* Bodies: rows and the structs that they fill. */
@@ -85,6 +86,16 @@ struct user_patch_body {
     char *email, *full_name, *role, *password;
     bool active, has_email, has_full_name, has_active;
 };
+struct setup_body {
+    char *token, *password, *username, *email, *full_name;
+};
+struct mfa_begin_body {
+    char *password;
+};
+struct otp_body {
+    char *otp;
+};
+extern const struct json_field setup_rows[5], mfa_begin_rows[1], otp_rows[1];
 struct api_key_body {
     char *name, *expires_at;
     struct strv scopes;
@@ -107,6 +118,21 @@ void auth_refresh(struct call *call);
 void auth_logout(struct call *call);
 void auth_me(struct call *call);
 void auth_change_password(struct call *call);
+/* What signing in is answered with; cookies are the caller's business. */
+void auth_answer(struct call *call, int status, const struct login_tokens *tokens, const struct user *user);
+/* setup.c */
+void methods_get(struct call *call);
+void setup_get(struct call *call);
+void setup_post(struct call *call);
+/* logins.c */
+void login_list_get(struct call *call);
+void login_delete_one(struct call *call);
+/* mfa.c */
+void mfa_begin_post(struct call *call);
+void mfa_verify_post(struct call *call);
+void mfa_codes_post(struct call *call);
+void mfa_delete(struct call *call);
+void user_mfa_delete(struct call *call);
 /* users.c */
 /* As the API shows it, with the names of the groups; on an error of the database the writer fails. */
 void user_write_json(struct call *call, const struct user *user, struct json_writer *w);

@@ -30,6 +30,22 @@ const struct route route_table[] = {
      .flags = ROUTE_SLOW, ROUTE_BODY(change_password_rows, struct change_password_body),
      .body_max = 16 * 1024},
 
+    {"listSignInMethods", "GET", V1 "/auth/methods", ROUTE_ANYONE, .handler = methods_get},
+    {"getSetup", "GET", V1 "/auth/setup", ROUTE_ANYONE, .handler = setup_get},
+    {"finishSetup", "POST", V1 "/auth/setup", ROUTE_ANYONE, .handler = setup_post, .flags = ROUTE_SLOW,
+     ROUTE_BODY(setup_rows, struct setup_body), .body_max = 16 * 1024},
+    {"listLogins", "GET", V1 "/auth/logins", ROUTE_USER, .handler = login_list_get,
+     .query = QUERY("limit", "cursor")},
+    {"endLogin", "DELETE", V1 "/auth/logins/{id}", ROUTE_USER, .handler = login_delete_one},
+    {"beginTotp", "POST", V1 "/auth/mfa/totp", ROUTE_USER, .handler = mfa_begin_post, .flags = ROUTE_SLOW,
+     ROUTE_BODY(mfa_begin_rows, struct mfa_begin_body), .body_max = 16 * 1024},
+    {"confirmTotp", "POST", V1 "/auth/mfa/totp/verify", ROUTE_USER, .handler = mfa_verify_post,
+     ROUTE_BODY(otp_rows, struct otp_body), .body_max = 16 * 1024},
+    {"endTotp", "DELETE", V1 "/auth/mfa/totp", ROUTE_USER, .handler = mfa_delete,
+     ROUTE_BODY(otp_rows, struct otp_body), .body_max = 16 * 1024},
+    {"newBackupCodes", "POST", V1 "/auth/mfa/backup-codes", ROUTE_USER, .handler = mfa_codes_post,
+     ROUTE_BODY(otp_rows, struct otp_body), .body_max = 16 * 1024},
+
     /* --- users --- */
     {"createUser", "POST", V1 "/users", ROUTE_ADMIN, .handler = user_create_post, .area = SCOPE_USERS,
      .flags = ROUTE_SLOW, ROUTE_BODY(user_rows, struct user_body)},
@@ -41,6 +57,8 @@ const struct route route_table[] = {
      .area = SCOPE_USERS, .flags = ROUTE_SLOW, ROUTE_BODY(user_patch_rows, struct user_patch_body)},
     {"deleteUser", "DELETE", V1 "/users/{username}", ROUTE_ADMIN, ROUTE_ACCOUNT, .handler = user_delete_one,
      .area = SCOPE_USERS},
+    {"resetUserMfa", "DELETE", V1 "/users/{username}/mfa", ROUTE_ADMIN, ROUTE_ACCOUNT,
+     .handler = user_mfa_delete, .area = SCOPE_USERS},
 
     /* --- API keys --- */
     {"listApiKeys", "GET", V1 "/api-keys", ROUTE_USER, .handler = api_key_list_get,

@@ -9,9 +9,11 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "control/seal.h"
 #include "control/settings/settings.h"
 #include "control/templates/template.h"
 #include "control/users/login.h"
+#include "control/users/setup.h"
 #include "control/users/user.h"
 #include "db/db.h"
 #include "http/server.h"
@@ -32,6 +34,7 @@ struct control_plane {
     char *data_dir;
     char *url; /* by which this machine reaches it */
     char made_password[USER_GENERATED_PASSWORD_SIZE];
+    char setup_token[KEY_HEX_SIZE];
     struct db *db;
     struct keyring *keyring;
     struct relay *relay;
@@ -84,9 +87,14 @@ static int prepare_domain(struct control_plane *plane, struct err *err) {
     bool created;
     if (db_acquire(plane->db, &conn, err) < 0 || read_settings(plane, conn, err) < 0)
         return -1;
-    if (user_ensure_first_admin(conn, setting_start_text(SETTING_ADMIN_PASSWORD), plane->made_password,
-                                &created, err) < 0)
+    bool generate = setting_start_number(SETTING_FIRST_ADMIN) == 1;
+    if (seal_setup(setting_start_text(SETTING_SECRET_KEY), err) < 0)
+        return -1;
+    if (user_ensure_first_admin(conn, setting_start_text(SETTING_ADMIN_PASSWORD), generate,
+                                plane->made_password, &created, err) < 0)
         return err_wrap(err, "ADMIN_PASSWORD");
+    if (setup_offer(conn, plane->setup_token, err) < 0)
+        return err_wrap(err, "first administrator");
     if (created)
         log_info("the first administrator was made", "user", "admin");
     if (template_install_builtin(conn, err) < 0)
@@ -204,6 +212,18 @@ static void tell_systemd(const char *state) {
         (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
 }
 
+/* Whoever can read the log may make the first administrator. */
+static void say_setup(struct control_plane *plane) {
+    const char *public_url = setting_start_text(SETTING_PUBLIC_URL);
+    _cleanup_free_ char *url =
+        str_format("%s/setup?token=%s", public_url ? public_url : plane->url, plane->setup_token);
+    if (*plane->setup_token)
+        log_warn("there is no administrator yet: open this address to make the first one", "url", url,
+                 "token", plane->setup_token);
+    explicit_bzero(plane->setup_token, sizeof plane->setup_token);
+    explicit_bzero(url, strlen(url));
+}
+
 /* Tells `up` (or a test) that it may go on; else a made-up password is printed here, once. */
 static void say_ready(struct control_plane *plane) {
     int64_t fd;
@@ -225,6 +245,7 @@ static void say_ready(struct control_plane *plane) {
     explicit_bzero(plane->made_password, sizeof plane->made_password);
     log_info("serving", "listen", plane->url, "database", db_engine(plane->db), "version",
              STREAMSPACE_VERSION);
+    say_setup(plane);
 }
 
 static void block_signals(sigset_t *set) {

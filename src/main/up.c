@@ -79,6 +79,7 @@ static _Noreturn void become(struct up *up, const char *role, const struct strv 
     if (str_eq(role, "agent")) { /* what only the server may know */
         unsetenv("ADMIN_PASSWORD");
         unsetenv("JWT_SECRET");
+        unsetenv("SECRET_KEY");
         unsetenv("AGENT_BOOTSTRAP_KEY");
     }
     execv(up->program, argv->items);
@@ -231,6 +232,7 @@ static void add_settings(struct up *up, struct strv *argv) {
     else
         add_flag(argv, "listen", listen);
     add_flag(argv, "data-dir", up->data_dir);
+    add_flag(argv, "first-admin", "generate");
 }
 
 static void start_server(void *arg) {

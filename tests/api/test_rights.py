@@ -31,6 +31,16 @@ TABLE = {
     "logout":           (None,                                           (401, 204, 204, 204, 204)),
     "getMe":            (None,                                           (401, 200, 200, 200, 200), {"key": 200}),
     "changePassword":   ({"currentPassword": "x", "newPassword": "y"},   (401, 400, 400, 400, 400)),
+    "listSignInMethods": (None,                                          (200, 200, 200, 200, 200)),
+    "getSetup":         (None,                                           (200, 200, 200, 200, 200)),
+    "finishSetup":      ({"token": "0" * 64, "password": PASSWORD},      (409, 409, 409, 409, 409)),
+    "listLogins":       (None,                                           (401, 200, 200, 200, 200)),
+    "endLogin":         (None,                                           (401, 204, 404, 404, 404)),
+    "beginTotp":        ({"password": "wrong wrong wrong"},              (401, 400, 400, 400, 400)),
+    "confirmTotp":      ({"otp": "000000"},                              (401, 409, 409, 409, 409)),
+    "endTotp":          ({"otp": "000000"},                              (401, 409, 409, 409, 409)),
+    "newBackupCodes":   ({"otp": "000000"},                              (401, 409, 409, 409, 409)),
+    "resetUserMfa":     (None,                                           (401, 403, 403, 403, 409)),
     "createUser":       ({"username": "walker", "password": "short"},    (401, 403, 403, 403, 400)),
     "listUsers":        (None,                                           (401, 403, 403, 403, 200)),
     "getUser":          (None,                                           (401, 200, 404, 404, 200)),
@@ -154,6 +164,10 @@ class RoleWalk(ApiTest):
         """The id of a new API key of the owner's."""
         return str(self.as_user("owner").expect(201, "POST", "/api-keys", {"name": "walked"})["id"])
 
+    def login(self):
+        """The id of a new login of the owner's."""
+        return str(self.client("owner").expect(200, "GET", "/auth/logins")["logins"][0]["id"])
+
     def ask(self, client, method, path, body):
         """Status and body; of a stream that does not end, the status alone."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
@@ -196,7 +210,8 @@ class RoleWalk(ApiTest):
                 path = (pattern.replace("{name}", self.group() if needs_group else name)
                         .replace("{username}", "owner")
                         .replace(TOKEN, token if role == "link" else "0" * 64)
-                        .replace("{id}", self.key() if "/api-keys/" in pattern else share)
+                        .replace("{id}", self.key() if "/api-keys/" in pattern else
+                                 self.login() if "/logins/" in pattern else share)
                         .replace("{agentId}", "robot-1").replace("{commandId}", command)
                         .replace("{streamId}", "0" * 32))
                 if "?" in row:

@@ -63,10 +63,20 @@ const struct setting_row setting_table[SETTINGS] = {
                           .help = "sqlite:///path (default: streamspace.db in the data directory)"},
     [SETTING_READY_AGENT] = {"ready-agent", SETTING_TEXT, SETTING_NOT_UNDER_UP, .group = "Serving",
                              .metavar = "AGENT", .help = "/readyz waits for this agent to be online"},
-    [SETTING_ADMIN_PASSWORD] = {"admin-password", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
-                                .variable = "ADMIN_PASSWORD",
-                                .help = "the first administrator's password, at least 12 characters (else "
-                                        "made up); it never changes an existing one"},
+    [SETTING_FIRST_ADMIN] =
+        {"first-admin", SETTING_CHOICE, SETTING_NOT_UNDER_UP, "setup", .choices = "setup|generate",
+         .group = "Serving",
+         .help = "where there is no administrator and no ADMIN_PASSWORD: log a one-time token for "
+                 "/setup, or make up a password and print it"},
+    [SETTING_SECRET_KEY] = {"secret-key", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
+                            .variable = "SECRET_KEY",
+                            .help =
+                                "at least 32 bytes, the same on all servers: secrets of one-time codes are "
+                                "stored encrypted with it"},
+    [SETTING_ADMIN_PASSWORD] =
+        {"admin-password", SETTING_TEXT, SETTING_SECRET, .group = "Secrets", .variable = "ADMIN_PASSWORD",
+         .help =
+             "the first administrator's password, at least 12 characters; it never changes an existing one"},
     [SETTING_JWT_SECRET] = {"jwt-secret", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
                             .variable = "JWT_SECRET",
                             .help = "the first signing key (else random, in the database)"},

@@ -224,3 +224,20 @@ int login_end_all(struct db_conn *conn, int64_t user_id, int64_t except, struct 
 bool login_csrf_matches(const struct login *login, const char *header) {
     return secret_equal(login->csrf, header);
 }
+
+static int end_own(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err) {
+    int own = login_store_is_of(conn, login_id, actor->user_id, err);
+    if (own < 0)
+        return -1;
+    if (own == 0)
+        return err_set(err, ERR_NOT_FOUND, "login_not_found", "there is no such login");
+    if (login_end_quietly(conn, login_id, err) < 0)
+        return -1;
+    return audit_write(conn, actor, "login.end", actor->username, AUDIT_ALLOWED, NULL, err);
+}
+
+int login_end_own(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err) {
+    if (db_begin(conn, err) < 0)
+        return -1;
+    return db_end(conn, end_own(conn, actor, login_id, err), err);
+}

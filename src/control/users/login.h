@@ -62,6 +62,26 @@ int login_find_token(struct db_conn *conn, struct keyring *keyring, const char *
  * ERR_UNAUTHENTICATED "bad_token"; a token used before ends the login. */
 int login_refresh(struct db_conn *conn, struct keyring *keyring, const char *refresh,
                   struct login_tokens *ret, struct login *ret_login, struct err *err);
+/* One of a user's living logins, as he sees it. */
+struct login_entry {
+    int64_t id;
+    char kind[16];                                          /* "password" or "oidc" */
+    char address[64], user_agent[LOGIN_USER_AGENT_MAX + 1]; /* "" when unknown */
+    char created_at[TIME_TEXT_SIZE], used_at[TIME_TEXT_SIZE];
+};
+struct login_list {
+    struct login_entry *items; /* owned */
+    size_t count;
+    int64_t total;
+    bool more; /* the next page's cursor is the last item's id */
+};
+void login_list_finish(struct login_list *list);
+/* Newest first, those of API keys left out; `before` 0: from the newest; limit 0: 50, at most 200. */
+int login_list(struct db_conn *conn, int64_t user_id, int64_t before, unsigned limit, struct login_list *ret,
+               struct err *err);
+/* Ends a login of the actor's own. ERR_NOT_FOUND "login_not_found". */
+int login_end_own(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err);
+
 /* Ends one login (already ended: success), with audit and an event "login" so that its streams close. */
 int login_end(struct db_conn *conn, const struct actor *actor, int64_t login_id, struct err *err);
 /* The same inside the caller's transaction, without audit: whoever calls tells of the cause. */

@@ -106,6 +106,14 @@ int login_store_find(struct db_conn *conn, const char *cookie_hash, int64_t id, 
     return 1;
 }
 
+int login_store_is_of(struct db_conn *conn, int64_t id, int64_t user_id, struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    return db_row(
+        conn, &rows, err,
+        "SELECT 1 FROM logins WHERE id = $1 AND user_id = $2 AND kind <> 'key' AND ended_at IS NULL", "ii",
+        id, user_id);
+}
+
 int login_store_touch(struct db_conn *conn, int64_t id, struct err *err) {
     char now[TIME_TEXT_SIZE];
     if (db_now(conn, now, err) < 0)
@@ -152,6 +160,62 @@ int login_prune(struct db_conn *conn, struct err *err) {
     return db_exec(conn, NULL, err,
                    "DELETE FROM logins WHERE ended_at < $1 OR (used_at < $2 AND kind <> 'key')", "ss", ended,
                    idle);
+}
+
+/* --- lists --- */
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX 200
+#define LIVING "user_id = $1 AND kind <> 'key' AND ended_at IS NULL AND used_at > $2"
+
+void login_list_finish(struct login_list *list) {
+    free(list->items);
+    *list = (struct login_list){0};
+}
+
+static void read_entry(struct db_rows *rows, struct login_entry *ret) {
+    ret->id = db_int(rows, 0);
+    db_copy(rows, 1, ret->kind, sizeof ret->kind);
+    db_copy(rows, 2, ret->address, sizeof ret->address);
+    db_copy(rows, 3, ret->user_agent, sizeof ret->user_agent);
+    db_copy(rows, 4, ret->created_at, sizeof ret->created_at);
+    db_copy(rows, 5, ret->used_at, sizeof ret->used_at);
+}
+
+static int count_living(struct db_conn *conn, int64_t user_id, const char *oldest, int64_t *ret,
+                        struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    int status = db_row(conn, &rows, err, "SELECT COUNT(*) FROM logins WHERE " LIVING, "is", user_id, oldest);
+    if (status > 0)
+        *ret = db_int(rows, 0);
+    return status < 0 ? -1 : 0;
+}
+
+int login_list(struct db_conn *conn, int64_t user_id, int64_t before, unsigned limit, struct login_list *ret,
+               struct err *err) {
+    unsigned wanted = limit == 0 ? LIMIT_DEFAULT : limit > LIMIT_MAX ? LIMIT_MAX : limit;
+    struct login_list list = {.items = mem_zalloc((wanted + 1) * sizeof *list.items)};
+    char oldest[TIME_TEXT_SIZE];
+    time_format(clock_wall_ms() - (int64_t)LOGIN_IDLE_DAYS * 86400000, oldest);
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    int status = count_living(conn, user_id, oldest, &list.total, err);
+    if (status == 0)
+        status =
+            db_query(conn, &rows, err,
+                     "SELECT id, kind, address, user_agent, created_at, used_at FROM logins WHERE " LIVING
+                     " AND id < $3 ORDER BY id DESC LIMIT $4",
+                     "isii", user_id, oldest, before ? before : INT64_MAX, (int64_t)wanted + 1);
+    while (status >= 0 && list.count <= wanted && (status = db_next(rows, err)) > 0)
+        read_entry(rows, &list.items[list.count++]);
+    if (status < 0) {
+        login_list_finish(&list);
+        return -1;
+    }
+    list.more = list.count > wanted;
+    if (list.more)
+        list.count = wanted;
+    *ret = list;
+    return 0;
 }
 
 /* --- refresh tokens --- */

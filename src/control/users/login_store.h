@@ -11,6 +11,8 @@ int login_store_insert(struct db_conn *conn, int64_t user_id, const char *kind, 
  * is given. */
 int login_store_find(struct db_conn *conn, const char *cookie_hash, int64_t id, struct user *ret_user,
                      int64_t *ret_id, char *used_at, struct err *err);
+/* 1 when this is a living login of that user and not of a key. */
+int login_store_is_of(struct db_conn *conn, int64_t id, int64_t user_id, struct err *err);
 int login_store_touch(struct db_conn *conn, int64_t id, struct err *err);
 /* *ret_username: of the login's user. 1 when it was alive. */
 int login_store_end(struct db_conn *conn, int64_t id, struct err *err);

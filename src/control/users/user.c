@@ -58,7 +58,7 @@ int user_check_about(const char *full_name, const char *email, struct err *err) 
     return 0;
 }
 
-static int check_new(const struct user_new *fields, struct err *err) {
+int user_check_new(const struct user_new *fields, struct err *err) {
     if (!fields->username || !id_is_username(fields->username))
         return err_set_field(err, ERR_INVALID, "invalid_field", "username",
                              "must be 1–%d of a-z 0-9 . _ - and begin with a letter or digit", USERNAME_MAX);
@@ -78,8 +78,8 @@ static int create_row(struct db_conn *conn, const struct actor *actor, const str
 int user_create(struct db_conn *conn, const struct actor *actor, const struct user_new *fields,
                 struct user *ret, struct err *err) {
     char hash[PASSWORD_HASH_SIZE];
-    if (check_new(fields, err) < 0 || (fields->password && password_hash(fields->password, hash, err) < 0) ||
-        db_begin(conn, err) < 0)
+    if (user_check_new(fields, err) < 0 ||
+        (fields->password && password_hash(fields->password, hash, err) < 0) || db_begin(conn, err) < 0)
         return -1;
     return db_end(conn, create_row(conn, actor, fields, fields->password ? hash : NULL, ret, err), err);
 }
@@ -139,8 +139,8 @@ static void generate_password(char *password) {
     password[sizeof bytes] = '\0';
 }
 
-int user_ensure_first_admin(struct db_conn *conn, const char *password, char *generated, bool *ret_created,
-                            struct err *err) {
+int user_ensure_first_admin(struct db_conn *conn, const char *password, bool generate, char *generated,
+                            bool *ret_created, struct err *err) {
     bool given = !str_empty(password);
     int64_t admins = 0;
     generated[0] = '\0';
@@ -151,6 +151,8 @@ int user_ensure_first_admin(struct db_conn *conn, const char *password, char *ge
     if (user_count_admins(conn, &admins, err) < 0)
         return -1;
     if (admins > 0)
+        return 0;
+    if (!given && !generate)
         return 0;
     char made[USER_GENERATED_PASSWORD_SIZE] = "";
     if (!given)

@@ -54,6 +54,9 @@ int user_count_admins(struct db_conn *conn, int64_t *ret, struct err *err); /* a
 /* True when the text can be a password: length and UTF-8; else ERR_INVALID for field "password". */
 int user_check_password(const char *password, struct err *err);
 
+/* Everything that user_create() wants of a new account, before anything is hashed: ERR_INVALID naming the
+ * field. */
+int user_check_new(const struct user_new *fields, struct err *err);
 /* Full name and e-mail address (each may be NULL or ""): ERR_INVALID naming the field. */
 int user_check_about(const char *full_name, const char *email, struct err *err);
 
@@ -89,12 +92,12 @@ int user_update(struct db_conn *conn, const struct actor *actor, const char *use
  * ERR_CONFLICT "last_admin", or "user_has_sessions" while some of its sessions are not at their end. */
 int user_delete(struct db_conn *conn, const struct actor *actor, const char *username, struct err *err);
 
-/* At start: makes user "admin" when there is no user with role admin yet, with `password` (ADMIN_PASSWORD)
- * or, when that is NULL or empty, with a random one that is put into `generated`
+/* At start: makes user "admin" when there is no active user with role admin, with `password` (ADMIN_PASSWORD)
+ * or, when that is NULL or empty and `generate` is true, with a random one that is put into `generated`
  * (USER_GENERATED_PASSWORD_SIZE bytes; "" when none was made) to be printed once. Never changes an existing
  * password. ERR_INVALID when `password` is given and shorter than USER_PASSWORD_MIN, whether or not it would
  * be used. */
-int user_ensure_first_admin(struct db_conn *conn, const char *password, char *generated, bool *ret_created,
-                            struct err *err);
+int user_ensure_first_admin(struct db_conn *conn, const char *password, bool generate, char *generated,
+                            bool *ret_created, struct err *err);
 
 #endif

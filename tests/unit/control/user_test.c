@@ -95,20 +95,20 @@ static void test_the_first_admin(void **unused) {
     struct user user;
     temp_db_open(&t, 2);
     OK(db_acquire(t.db, &c, &err));
-    FAILS(user_ensure_first_admin(c, "short", generated, &created, &err), ERR_INVALID, "weak_password");
+    FAILS(user_ensure_first_admin(c, "short", true, generated, &created, &err), ERR_INVALID, "weak_password");
     assert_int_equal(query_number(c, "SELECT COUNT(*) FROM users"), 0);
-    OK(user_ensure_first_admin(c, NULL, generated, &created, &err));
+    OK(user_ensure_first_admin(c, NULL, true, generated, &created, &err));
     assert_true(created);
     assert_int_equal(strlen(generated), 24);
     OK(user_verify_password(c, "admin", generated, &user, &err));
     assert_int_equal(user.role, USER_ROLE_ADMIN);
     /* The next start: nothing changes, whatever is given. */
     char again[USER_GENERATED_PASSWORD_SIZE];
-    OK(user_ensure_first_admin(c, "another password", again, &created, &err));
+    OK(user_ensure_first_admin(c, "another password", true, again, &created, &err));
     assert_false(created);
     assert_string_equal(again, "");
     OK(user_verify_password(c, "admin", generated, &user, &err));
-    FAILS(user_ensure_first_admin(c, "short", again, &created, &err), ERR_INVALID, "weak_password");
+    FAILS(user_ensure_first_admin(c, "short", true, again, &created, &err), ERR_INVALID, "weak_password");
     FAILS(user_set_active(c, &ACTOR_SYSTEM, "admin", false, &err), ERR_CONFLICT, "last_admin");
     db_release(c);
     temp_db_close(&t);
