@@ -39,6 +39,7 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
         rate_limit_create(burst * ADDRESS_BURST_FACTOR, refill_ms / ADDRESS_BURST_FACTOR + 1);
     api->link_addresses = rate_limit_create(LINK_BURST, LINK_REFILL_MS);
     api->code_accounts = rate_limit_create(burst, refill_ms * CODE_REFILL_FACTOR);
+    api->catalogue = catalogue_create(api->version);
     api->traffic = traffic_create(route_table, route_count, extra);
     api->started_wall_ms = clock_wall_ms();
     if (workers_create(&api->workers, HASHERS, err) < 0 ||
@@ -75,6 +76,7 @@ void api_destroy(struct api *api) {
     rate_limit_destroy(api->link_addresses);
     rate_limit_destroy(api->code_accounts);
     traffic_destroy(api->traffic);
+    catalogue_destroy(api->catalogue);
     free(api->public_url);
     free(api->version);
     free(api->bootstrap_key);
@@ -248,19 +250,25 @@ static int check_query(struct call *call, struct err *err) {
 }
 
 static int check_media_type(const struct call *call, bool has_body, struct err *err) {
-    const char *type = http_header(call->request, "Content-Type");
-    if (!has_body || !call->route->body)
+    static const char *const json[] = {"application/json", NULL};
+    const char *const *types = call->route->body ? json : call->route->types;
+    const char *given = http_header(call->request, "Content-Type");
+    if (!has_body || !types)
         return 0;
-    size_t length = type ? strcspn(type, "; \t") : 0;
-    if (length != strlen("application/json") || strncasecmp(type, "application/json", length) != 0)
-        return err_set(err, ERR_UNSUPPORTED, NULL, "the body must be application/json");
-    return 0;
+    size_t length = given ? strcspn(given, "; \t") : 0;
+    for (const char *const *type = types; *type; type++)
+        if (length == strlen(*type) && strncasecmp(given, *type, length) == 0)
+            return 0;
+    return err_set(err, ERR_UNSUPPORTED, NULL, "the body must be %s%s%s", types[0], types[1] ? " or " : "",
+                   types[1] ? types[1] : "");
 }
 
 static int parse_body(struct call *call, struct err *err) {
     const struct route *route = call->route;
     size_t length;
     const char *text = http_body(call->request, &length);
+    if (route->types)
+        return length ? 0 : err_set(err, ERR_INVALID, "missing_body", "the body is missing");
     if (!route->body)
         return length ? err_set(err, ERR_INVALID, "unexpected_body", "this route takes no body") : 0;
     if (length && !str_is_utf8(text, length))
@@ -375,7 +383,7 @@ size_t api_body_limit(void *arg, struct http_request *request) {
         !match.route)
         return 0;
     size_t limit = match.route->body_max ? match.route->body_max : ROUTE_BODY_MAX;
-    if (!match.route->body)
+    if (!match.route->body && !match.route->types)
         return 1024; /* an empty object at most, so that it can be refused in words */
     bool shows_something = http_header(request, "Authorization") || cookie_session(request, api->secure) ||
                            http_header(request, "X-Agent-API-Key");

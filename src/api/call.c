@@ -112,6 +112,26 @@ void call_json(struct call *call, int status, struct json_writer *writer) {
     strbuf_finish(text);
 }
 
+void call_tagged(struct call *call, struct strbuf *text, const char *tag) {
+    bool same = text->length == 0;
+    if (text->overflow) {
+        struct err err = {0};
+        strbuf_finish(text);
+        err_set(&err, ERR_INTERNAL, NULL, "the answer could not be written");
+        call_problem(call, &err);
+        return;
+    }
+    if (!same)
+        strbuf_putc(text, '\n');
+    http_add_header(call->request, "ETag", tag);
+    /* Kept by the browser of this user alone, and asked for again each time. */
+    http_add_header(call->request, "Cache-Control", "private, no-cache");
+    http_add_header(call->request, "Vary", "Authorization, Cookie, Accept");
+    call_account(call, same ? 304 : 200);
+    http_reply(call->request, same ? 304 : 200, same ? NULL : "application/json", text->data, text->length);
+    strbuf_finish(text);
+}
+
 void call_no_content(struct call *call) {
     http_add_constant_header(call->request, "Cache-Control", "no-store");
     call_account(call, 204);

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "control/groups/group.h"
 #include "control/sessions/session.h"
+#include "control/templates/catalogue.h"
 #include "json/writer.h"
 
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ struct api {
     struct rate_limit *login_accounts, *login_addresses, *link_addresses, *code_accounts;
     struct traffic *traffic;
     struct log_streams *log_streams;
+    struct catalogue *catalogue;
     _Atomic bool draining; /* /readyz says 503 */
     _Atomic bool stopping; /* everything does */
     int64_t started_wall_ms;
@@ -91,6 +93,9 @@ void call_json(struct call *call, int status, struct json_writer *writer);
 /* 204. */
 void call_no_content(struct call *call);
 void call_text(struct call *call, int status, const char *type, const char *text, size_t length);
+/* What the caller may keep and ask for again by its entity tag (RFC 9110 section 8.8.3): the text (given up),
+ * or 304 when it is empty. */
+void call_tagged(struct call *call, struct strbuf *text, const char *tag);
 /* problem+json (RFC 9457) for the error, with its kind's status. Errors that are our own fault are logged in
  * full and told in general words. */
 void call_problem(struct call *call, const struct err *err);

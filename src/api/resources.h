@@ -182,6 +182,12 @@ void share_link_ticket_post(struct call *call);
 /* templates.c */
 void template_list_get(struct call *call);
 void template_get_one(struct call *call);
+/* template_edit.c */
+void template_post(struct call *call);
+void template_put_one(struct call *call);
+void template_delete_one(struct call *call);
+void template_import_post(struct call *call);
+extern const char *const template_types[], *const yaml_types[]; /* media types of the bodies */
 /* agents.c */
 void agent_list_get(struct call *call);
 void agent_get_one(struct call *call);

@@ -60,6 +60,8 @@ struct route {
     const struct json_field *body; /* NULL: the request has none */
     size_t body_count, body_size;  /* rows; size of the struct that they fill */
     size_t body_max;               /* bytes; 0: ROUTE_BODY_MAX */
+    const char *const *types;      /* media types of a body that the handler reads itself, NULL-terminated; it
+                                      must be there; NULL: none */
     const char *const *query;      /* names of the parameters that it knows, NULL-terminated; NULL: none */
 };
 

@@ -135,8 +135,16 @@ const struct route route_table[] = {
 
     /* --- templates --- */
     {"listTemplates", "GET", V1 "/templates", ROUTE_USER, .handler = template_list_get,
-     .area = SCOPE_TEMPLATES, .query = QUERY("category", "search", "limit", "cursor")},
+     .area = SCOPE_TEMPLATES, .query = QUERY("category", "search", "limit", "cursor", "format")},
+    {"createTemplate", "POST", V1 "/templates", ROUTE_OPERATOR, .handler = template_post,
+     .types = template_types, .area = SCOPE_TEMPLATES, .query = QUERY("dryRun")},
+    {"importTemplates", "POST", V1 "/templates/import", ROUTE_OPERATOR, .handler = template_import_post,
+     .types = yaml_types, .area = SCOPE_TEMPLATES, .query = QUERY("dryRun")},
     {"getTemplate", "GET", V1 "/templates/{name}", ROUTE_USER, .handler = template_get_one,
+     .area = SCOPE_TEMPLATES, .query = QUERY("format")},
+    {"putTemplate", "PUT", V1 "/templates/{name}", ROUTE_OPERATOR, .handler = template_put_one,
+     .types = template_types, .area = SCOPE_TEMPLATES, .query = QUERY("dryRun")},
+    {"deleteTemplate", "DELETE", V1 "/templates/{name}", ROUTE_OPERATOR, .handler = template_delete_one,
      .area = SCOPE_TEMPLATES},
 
     /* --- agents and their commands --- */

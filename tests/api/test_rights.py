@@ -92,6 +92,10 @@ TABLE = {
     "createSharedTicket to act": ({"mode": "control"},                   (404, 404, 404, 404, 404), {"link": 403}),
     "listTemplates":    (None,                                           (401, 200, 200, 200, 200)),
     "getTemplate":      (None,                                           (401, 200, 200, 200, 200)),
+    "createTemplate":   ({"name": "no name"},                            (401, 403, 403, 400, 400)),
+    "importTemplates":  (b"kind: Nothing",                               (401, 403, 403, 400, 400)),
+    "putTemplate":      ({"gl": "maybe"},                                (401, 403, 403, 400, 400)),
+    "deleteTemplate":   (None,                                           (401, 403, 403, 409, 409)),
     "createAgentToken": ({},                                             (401, 403, 403, 403, 201)),
     "registerAgent":    ({"agentId": "walker", "platform": "local"},     (401, 401, 401, 401, 401)),
     "connectAgent":     (None,                                           (401, 401, 401, 401, 401)),
@@ -177,7 +181,10 @@ class RoleWalk(ApiTest):
             status = connection.getresponse().status
             connection.close()
             return status
-        answer = client.request(method, path, body)
+        if isinstance(body, bytes):
+            answer = client.request(method, path, raw=body, headers={"Content-Type": "application/yaml"})
+        else:
+            answer = client.request(method, path, body)
         if answer.status >= 400:
             problem(self, answer, answer.status)
         return answer.status

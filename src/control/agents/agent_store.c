@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "control/json_text.h"
+#include "control/templates/template_edit_store.h"
 
 #include <stdlib.h>
 
@@ -126,7 +127,7 @@ int agent_store_connect(struct db_conn *conn, const struct agent_connection *con
         "ssisssss", connection->agent_id, connection->instance_id, generation, connection->replica_id,
         connection->version, connection->runtime, jsonw_ok(&w) ? strbuf_str(&capabilities) : NULL, now);
     strbuf_finish(&capabilities);
-    return status;
+    return status < 0 ? -1 : catalogue_store_bump(conn, err);
 }
 
 int agent_store_status(struct db_conn *conn, const char *agent_id, int64_t generation,
@@ -142,7 +143,7 @@ int agent_store_status(struct db_conn *conn, const char *agent_id, int64_t gener
                 "siss", agent_id, generation, agent_status_name(status), now) < 0)
         return -1;
     *ret_changed = changes > 0;
-    return 0;
+    return changes > 0 ? catalogue_store_bump(conn, err) : 0;
 }
 
 static enum agent_status parse_status(const char *text) {
@@ -174,13 +175,16 @@ int agent_store_heartbeat(struct db_conn *conn, const struct agent_heartbeat *he
                        "UPDATE agents SET last_heartbeat = $3 WHERE agent_id = $1 AND generation = $2", "sis",
                        heartbeat->agent_id, heartbeat->generation, now);
     capacity_text(&heartbeat->capacity, capacity, sizeof capacity);
-    return db_exec(
-        conn, NULL, err,
-        "UPDATE agents SET last_heartbeat = $3, updated_at = $3, status = 'online', self_draining = $4, "
-        "capacity = $5, max_sessions = $6, cpu_millis = $7, memory_bytes = $8 "
-        "WHERE agent_id = $1 AND generation = $2",
-        "sisisiii", heartbeat->agent_id, heartbeat->generation, now, (int64_t)heartbeat->draining, capacity,
-        heartbeat->capacity.max_sessions, heartbeat->capacity.cpu_millis, heartbeat->capacity.memory_bytes);
+    if (db_exec(
+            conn, NULL, err,
+            "UPDATE agents SET last_heartbeat = $3, updated_at = $3, status = 'online', self_draining = $4, "
+            "capacity = $5, max_sessions = $6, cpu_millis = $7, memory_bytes = $8 "
+            "WHERE agent_id = $1 AND generation = $2",
+            "sisisiii", heartbeat->agent_id, heartbeat->generation, now, (int64_t)heartbeat->draining,
+            capacity, heartbeat->capacity.max_sessions, heartbeat->capacity.cpu_millis,
+            heartbeat->capacity.memory_bytes) < 0)
+        return -1;
+    return catalogue_store_bump(conn, err); /* it may have been degraded */
 }
 
 int agent_store_of_replica(struct db_conn *conn, const char *replica_id, struct strv *ret, struct err *err) {
@@ -206,7 +210,7 @@ int agent_store_set_missing(struct db_conn *conn, const char *agent_id, int64_t 
                 "sis", agent_id, generation, missing) < 0)
         return -1;
     *ret_changed = changes > 0;
-    return 0;
+    return changes > 0 ? catalogue_store_bump(conn, err) : 0;
 }
 
 int agent_store_set_draining(struct db_conn *conn, const char *agent_id, bool draining, struct err *err) {
@@ -220,7 +224,9 @@ int agent_store_set_draining(struct db_conn *conn, const char *agent_id, bool dr
 int agent_store_delete(struct db_conn *conn, const char *agent_id, struct err *err) {
     if (db_exec(conn, NULL, err, "DELETE FROM orphans WHERE agent_id = $1", "s", agent_id) < 0)
         return -1;
-    return db_exec(conn, NULL, err, "DELETE FROM agents WHERE agent_id = $1", "s", agent_id);
+    if (db_exec(conn, NULL, err, "DELETE FROM agents WHERE agent_id = $1", "s", agent_id) < 0)
+        return -1;
+    return catalogue_store_bump(conn, err);
 }
 
 int agent_is_present(struct db_conn *conn, const char *agent_id, int64_t generation, bool *ret,

@@ -194,7 +194,8 @@ int session_create(struct db_conn *conn, const struct actor *actor, const struct
         find_owner(conn, actor, fields->user, &m.owner, err) < 0 ||
         template_get(conn, fields->template_name ? fields->template_name : "", &m.template, err) < 0)
         return -1;
-    if (fill_in(&m, err) == 0 && db_begin(conn, err) == 0)
+    if (template_check_use(conn, actor, &m.template, err) == 0 && fill_in(&m, err) == 0 &&
+        db_begin(conn, err) == 0)
         status = db_end(conn, create(conn, actor, &m, refusals, &session, err), err);
     template_finish(&m.template);
     if (status < 0) {

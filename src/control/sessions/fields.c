@@ -56,17 +56,23 @@ int session_check_env(const json_t *env, struct err *err) {
     return 0;
 }
 
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 int session_check_resources(const struct template *template, int64_t cpu_millis, int64_t memory_bytes,
                             struct err *err) {
-    char text[UNITS_TEXT_SIZE];
-    if (cpu_millis < CPU_MIN_MILLIS || cpu_millis > template->cpu_millis_max)
+    char least[UNITS_TEXT_SIZE], most[UNITS_TEXT_SIZE];
+    int64_t cpu_min = larger(CPU_MIN_MILLIS, template->cpu_millis_min);
+    int64_t memory_min = larger(MEMORY_MIN_BYTES, template->memory_bytes_min);
+    if (cpu_millis < cpu_min || cpu_millis > template->cpu_millis_max)
         return err_set_field(err, ERR_INVALID, "invalid_field", "resources.cpu",
-                             "must be from 10m to %s for this template",
-                             cpu_format(template->cpu_millis_max, text));
-    if (memory_bytes < MEMORY_MIN_BYTES || memory_bytes > template->memory_bytes_max)
+                             "must be from %s to %s for this template", cpu_format(cpu_min, least),
+                             cpu_format(template->cpu_millis_max, most));
+    if (memory_bytes < memory_min || memory_bytes > template->memory_bytes_max)
         return err_set_field(err, ERR_INVALID, "invalid_field", "resources.memory",
-                             "must be from 16Mi to %s for this template",
-                             bytes_format(template->memory_bytes_max, text));
+                             "must be from %s to %s for this template", bytes_format(memory_min, least),
+                             bytes_format(template->memory_bytes_max, most));
     return 0;
 }
 

@@ -39,7 +39,18 @@ const char *template_lacks(const struct template *template, const json_t *missin
 }
 
 bool template_is_foreign(const struct template *template, const char *platform) {
-    return template->runtimes.count > 0 && !strv_contains(&template->runtimes, platform);
+    if (template->runtimes.count > 0 && !strv_contains(&template->runtimes, platform))
+        return true;
+    return str_eq(platform, "local") ? template->command.count == 0 : !template->has_image;
+}
+
+const char *availability_of(const struct availability *availability, size_t index,
+                            const struct template *template, char *reason) {
+    if (!template_is_foreign(template, availability->agents[index].platform))
+        return template_lacks(template, availability->agents[index].missing, reason);
+    snprintf(reason, TEMPLATE_REASON_MAX, "it is not for the runtime %s",
+             availability->agents[index].platform);
+    return reason;
 }
 
 void availability_judge(const struct availability *availability, struct template *template) {

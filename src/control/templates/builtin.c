@@ -1,6 +1,9 @@
 #include "control/templates/builtin.h"
 
 #include "base/cleanup.h"
+#include "base/str.h"
+#include "control/templates/template_draft.h"
+#include "json/fields.h"
 
 /* Debian's programs. Resources are ceilings: small ones for small programs, since a session may ask for more
  * up to its template's maximum. The network is closed where a program has no business in it. */
@@ -343,7 +346,7 @@ static json_t *words(const char *const *list, size_t max) {
     return array;
 }
 
-json_t *builtin_spec(const struct builtin *b) {
+static json_t *program_spec(const struct builtin *b) {
     const char *first[2] = {b->command[0], NULL};
     json_t *spec = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:s, s:{s:s, s:s}, s:{s:s, s:s}, "
@@ -358,4 +361,47 @@ json_t *builtin_spec(const struct builtin *b) {
     if (spec && b->user_namespaces)
         json_object_set_new(spec, "sandbox", json_pack("{s:b}", "userNamespaces", 1));
     return spec;
+}
+
+static json_t *container_spec(const struct builtin_container *b) {
+    json_t *spec = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:[{s:s, s:i, s:s}], "
+        "s:[{s:s, s:s}], s:{s:b, s:i, s:s}, s:[s, s], s:[s, s]}",
+        "name", b->name, "displayName", b->display_name, "description", b->description, "category",
+        b->category, "icon", b->icon, "protocol", "http", "image", b->image, "tags",
+        words(b->tags, ARRAY_SIZE(b->tags)), "network", "outbound", "resources", "cpu", b->cpu, "memory",
+        b->memory, "maxResources", "cpu", b->cpu_max, "memory", b->memory_max, "ports", "name", "http",
+        "containerPort", b->port, "protocol", "TCP", "volumeMounts", "name", "user-home", "mountPath",
+        b->home, "webapp", "enabled", 1, "port", b->port, "path", b->path ? b->path : "/", "capabilities",
+        "Network", "Clipboard", "runtimes", "docker", "kubernetes");
+    if (spec && !b->plain_user)
+        json_object_set_new(spec, "env",
+                            json_pack("{s:s, s:s, s:s}", "PUID", "1000", "PGID", "1000", "TZ", "Etc/UTC"));
+    return spec;
+}
+
+const char *builtin_name(size_t index) {
+    if (index < builtin_count)
+        return builtin_table[index].name;
+    index -= builtin_count;
+    return index < builtin_container_count ? builtin_containers[index].name : NULL;
+}
+
+bool builtin_find(const char *name) {
+    const char *known;
+    for (size_t i = 0; (known = builtin_name(i)); i++)
+        if (str_eq(known, name))
+            return true;
+    return false;
+}
+
+json_t *builtin_spec_of(const char *name) {
+    _cleanup_json_ json_t *spec = NULL;
+    for (size_t i = 0; i < builtin_count && !spec; i++)
+        if (str_eq(builtin_table[i].name, name))
+            spec = program_spec(&builtin_table[i]);
+    for (size_t i = 0; i < builtin_container_count && !spec; i++)
+        if (str_eq(builtin_containers[i].name, name))
+            spec = container_spec(&builtin_containers[i]);
+    return spec ? template_spec_complete(spec) : NULL;
 }

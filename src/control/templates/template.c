@@ -1,6 +1,8 @@
 #include "control/templates/template.h"
 
-#include "base/units.h"
+#include "control/audit/audit.h"
+#include "control/groups/group.h"
+#include "control/templates/template_schema.h"
 
 #include <stdlib.h>
 
@@ -11,6 +13,7 @@ void template_finish(struct template *template) {
     strv_finish(&template->runtimes);
     strv_finish(&template->packages);
     strv_finish(&template->command);
+    strv_finish(&template->groups);
     json_decref(template->spec);
     *template = (struct template){0};
 }
@@ -22,39 +25,60 @@ void template_list_finish(struct template_list *list) {
     *list = (struct template_list){0};
 }
 
-static void put_resources(struct json_writer *w, const char *key, int64_t cpu_millis, int64_t memory_bytes) {
-    char text[UNITS_TEXT_SIZE];
-    jsonw_put_object(w, key);
-    jsonw_put_string(w, "cpu", cpu_format(cpu_millis, text));
-    jsonw_put_string(w, "memory", bytes_format(memory_bytes, text));
-    jsonw_object_end(w);
+static void put_field(struct json_writer *w, const struct template_field *field, const json_t *value) {
+    bool is_list = field->kind == TEMPLATE_TEXTS || field->kind == TEMPLATE_OBJECTS;
+    jsonw_key(w, field->name);
+    if (value)
+        jsonw_json(w, value);
+    else if (is_list)
+        jsonw_raw(w, "[]", 2);
+    else
+        jsonw_null(w);
 }
 
-static void put_list(struct json_writer *w, const char *key, const struct strv *list) {
-    jsonw_key(w, key);
-    jsonw_strings(w, list);
-}
-
-void template_write_json(const struct template *template, struct json_writer *w) {
+void template_write_json(const struct template *template, bool for_operators, struct json_writer *w) {
     jsonw_object_begin(w);
     jsonw_put_string(w, "name", template->name);
-    jsonw_put_string(w, "displayName", template->display_name);
-    jsonw_put_string(w, "description", template->description);
-    jsonw_put_string(w, "category", template->category);
-    jsonw_put_string(w, "icon", template->icon);
-    jsonw_put_string(w, "protocol", template->protocol);
-    put_list(w, "runtimes", &template->runtimes);
-    put_resources(w, "resources", template->cpu_millis, template->memory_bytes);
-    put_resources(w, "maxResources", template->cpu_millis_max, template->memory_bytes_max);
-    jsonw_put_string(w, "network", template->network);
-    put_list(w, "tags", &template->tags);
-    put_list(w, "packages", &template->packages);
-    put_list(w, "command", &template->command);
+    for (size_t i = 0; i < template_schema_count; i++) {
+        const struct template_field *field = &template_schema[i];
+        if (field->operators && !for_operators)
+            continue;
+        if (str_eq(field->name, "enabled"))
+            jsonw_put_bool(w, "enabled", template->enabled);
+        else if (str_eq(field->name, "groups")) {
+            jsonw_key(w, "groups");
+            jsonw_strings(w, &template->groups);
+        } else
+            put_field(w, field, json_object_get(template->spec, field->name));
+    }
     jsonw_put_bool(w, "builtin", template->builtin);
+    jsonw_put_bool(w, "overridden", template->overridden);
     jsonw_put_bool(w, "available", template->available);
     jsonw_put_string(w, "unavailableReason",
                      *template->unavailable_reason ? template->unavailable_reason : NULL);
+    jsonw_put_int(w, "version", template->version);
     jsonw_put_string(w, "createdAt", template->created_at);
     jsonw_put_string(w, "updatedAt", template->updated_at);
+    if (for_operators)
+        jsonw_put_string(w, "updatedBy", *template->updated_by ? template->updated_by : NULL);
     jsonw_object_end(w);
+}
+
+int template_check_use(struct db_conn *conn, const struct actor *actor, const struct template *template,
+                       struct err *err) {
+    bool member = template->groups.count == 0;
+    if (actor_is_operator(actor))
+        return template->enabled ? 0
+                                 : err_set(err, ERR_CONFLICT, "template_disabled",
+                                           "the template %s is switched off", template->name);
+    if (template->enabled && !member) {
+        _cleanup_strv_ struct strv groups = {0};
+        if (group_names_of(conn, actor->user_id, &groups, err) < 0)
+            return -1;
+        for (size_t i = 0; i < groups.count && !member; i++)
+            member = strv_contains(&template->groups, groups.items[i]);
+    }
+    if (!template->enabled || !member)
+        return err_set(err, ERR_NOT_FOUND, "template_not_found", "there is no template %s", template->name);
+    return 0;
 }

@@ -6,12 +6,14 @@
 #include "control/json_text.h"
 #include "control/templates/availability.h"
 #include "control/templates/builtin.h"
+#include "control/templates/template_edit_store.h"
+#include "json/fields.h"
 
 #include <stdlib.h>
 
-#define PAGE_DEFAULT 50
-#define PAGE_MAX 200
-#define COLUMNS "name, display_name, description, category, protocol, spec, builtin, created_at, updated_at"
+#define COLUMNS                                                                                              \
+    "name, display_name, description, category, protocol, spec, builtin, created_at, updated_at, enabled, "  \
+    "version, updated_by"
 
 static void copy_member(const json_t *spec, const char *name, char *target, size_t size,
                         const char *otherwise) {
@@ -43,6 +45,14 @@ static int64_t read_duration(const json_t *spec, const char *name) {
     return text && duration_parse(text, &seconds) ? seconds : 0;
 }
 
+static int compare_templates(const void *a, const void *b) {
+    return strcmp(((const struct template *)a)->name, ((const struct template *)b)->name);
+}
+
+static int compare_name(const void *name, const void *item) {
+    return strcmp(name, ((const struct template *)item)->name);
+}
+
 static int read_template(struct db_rows *rows, struct template *ret, struct err *err) {
     db_copy(rows, 0, ret->name, sizeof ret->name);
     ret->spec = json_object_of(db_text(rows, 5));
@@ -55,7 +65,11 @@ static int read_template(struct db_rows *rows, struct template *ret, struct err 
     ret->builtin = db_int(rows, 6) != 0;
     db_copy(rows, 7, ret->created_at, sizeof ret->created_at);
     db_copy(rows, 8, ret->updated_at, sizeof ret->updated_at);
-    copy_member(ret->spec, "icon", ret->icon, sizeof ret->icon, "");
+    ret->enabled = db_int(rows, 9) != 0;
+    ret->version = db_int(rows, 10);
+    db_copy(rows, 11, ret->updated_by, sizeof ret->updated_by);
+    ret->overridden = !ret->builtin && builtin_find(ret->name);
+    ret->has_image = json_object_get(ret->spec, "image") != NULL;
     copy_member(ret->spec, "network", ret->network, sizeof ret->network, "none");
     ret->cpu_millis = 500;
     ret->memory_bytes = 512 << 20;
@@ -63,6 +77,7 @@ static int read_template(struct db_rows *rows, struct template *ret, struct err 
     ret->cpu_millis_max = ret->cpu_millis;
     ret->memory_bytes_max = ret->memory_bytes;
     copy_resources(ret->spec, "maxResources", &ret->cpu_millis_max, &ret->memory_bytes_max);
+    copy_resources(ret->spec, "minResources", &ret->cpu_millis_min, &ret->memory_bytes_min);
     ret->idle_timeout = read_duration(ret->spec, "idleTimeout");
     ret->max_duration = read_duration(ret->spec, "maxSessionDuration");
     copy_list(ret->spec, "tags", &ret->tags);
@@ -72,18 +87,40 @@ static int read_template(struct db_rows *rows, struct template *ret, struct err 
     return 0;
 }
 
-int template_get(struct db_conn *conn, const char *name, struct template *ret, struct err *err) {
+/* The groups of one template (NULL: of all), each given to its template in the list, which is by name. */
+static int read_groups(struct db_conn *conn, const char *name, struct template *items, size_t count,
+                       struct err *err) {
     _cleanup_rows_ struct db_rows *rows = NULL;
-    struct template template = {0};
-    int status = id_is_template(name) ? db_row(conn, &rows, err,
-                                               "SELECT " COLUMNS " FROM templates WHERE name = $1", "s", name)
-                                      : 0;
+    int status =
+        db_query(conn, &rows, err,
+                 "SELECT template_name, group_name FROM template_groups WHERE CAST($1 AS TEXT) IS NULL OR "
+                 "template_name = $1 ORDER BY group_name",
+                 "s", name);
+    while (status >= 0 && (status = db_next(rows, err)) > 0) {
+        const char *owner = db_text(rows, 0);
+        struct template *found = bsearch(owner, items, count, sizeof *items, compare_name);
+        if (found)
+            strv_add(&found->groups, db_text(rows, 1));
+    }
+    return status;
+}
+
+static int load_one(struct db_conn *conn, const char *name, struct template *ret, struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    int status = db_row(conn, &rows, err, "SELECT " COLUMNS " FROM templates WHERE name = $1", "s", name);
     if (status == 0)
-        return err_set(err, ERR_NOT_FOUND, "template_not_found", "there is no template %s",
-                       id_is_template(name) ? name : "of such a name");
+        return err_set(err, ERR_NOT_FOUND, "template_not_found", "there is no template %s", name);
+    if (status < 0 || read_template(rows, ret, err) < 0)
+        return -1;
+    return read_groups(conn, name, ret, 1, err);
+}
+
+int template_get(struct db_conn *conn, const char *name, struct template *ret, struct err *err) {
+    struct template template = {0};
     struct availability availability = {0};
-    if (status < 0 || read_template(rows, &template, err) < 0 ||
-        availability_load(conn, &availability, err) < 0) {
+    if (!id_is_template(name))
+        return err_set(err, ERR_NOT_FOUND, "template_not_found", "there is no template of such a name");
+    if (load_one(conn, name, &template, err) < 0 || availability_load(conn, &availability, err) < 0) {
         template_finish(&template);
         return -1;
     }
@@ -93,65 +130,30 @@ int template_get(struct db_conn *conn, const char *name, struct template *ret, s
     return 0;
 }
 
-/* "%text%" in lower case, with LIKE's own characters escaped; NULL for NULL. Owned by the caller. */
-static char *pattern(const char *text) {
-    if (!text)
-        return NULL;
-    struct strbuf out = STRBUF_MAX(1024);
-    strbuf_putc(&out, '%');
-    for (; *text; text++) {
-        if (strchr("%_\\", *text))
-            strbuf_putc(&out, '\\');
-        strbuf_putc(&out, *text >= 'A' && *text <= 'Z' ? (char)(*text + 32) : *text);
-    }
-    strbuf_putc(&out, '%');
-    return strbuf_steal(&out);
-}
-
-#define MATCHING                                                                                             \
-    "($1 IS NULL OR LOWER(category) = LOWER($1)) AND ($2 IS NULL OR LOWER(name) LIKE $2 ESCAPE '\\' OR "     \
-    "LOWER(display_name) LIKE $2 ESCAPE '\\' OR LOWER(description) LIKE $2 ESCAPE '\\' OR LOWER(tags) LIKE " \
-    "$2 ESCAPE "                                                                                             \
-    "'\\')"
-
-static int read_list(struct db_rows *rows, unsigned limit, struct template_list *ret, struct err *err) {
-    int status;
-    while ((status = db_next(rows, err)) > 0) {
-        if (ret->count == limit) {
-            ret->more = true;
-            return 0;
-        }
+static int read_all(struct db_conn *conn, struct template_list *list, struct err *err) {
+    _cleanup_rows_ struct db_rows *rows = NULL;
+    int status = db_query(conn, &rows, err, "SELECT " COLUMNS " FROM templates", "");
+    size_t room = 0;
+    while (status >= 0 && (status = db_next(rows, err)) > 0) {
+        if (list->count == room)
+            list->items = mem_realloc(list->items, (room = room ? room * 2 : 64) * sizeof *list->items);
         /* Counted first: a half-read one is freed with the list. */
-        if (read_template(rows, &ret->items[ret->count++], err) < 0)
-            return -1;
+        struct template *item = &list->items[list->count++];
+        *item = (struct template){0};
+        status = read_template(rows, item, err);
     }
     return status;
 }
 
-static int load_list(struct db_conn *conn, const struct template_filter *filter, const char *like,
-                     unsigned limit, struct template_list *ret, struct err *err) {
-    _cleanup_rows_ struct db_rows *total = NULL, *rows = NULL;
-    if (db_row(conn, &total, err, "SELECT COUNT(*) FROM templates WHERE " MATCHING, "ss", filter->category,
-               like) <= 0)
-        return -1;
-    ret->total = db_int(total, 0);
-    if (db_query(conn, &rows, err,
-                 "SELECT " COLUMNS " FROM templates WHERE " MATCHING " AND name > $3 ORDER BY name LIMIT $4",
-                 "sssi", filter->category, like, filter->after ? filter->after : "", (int64_t)limit + 1) < 0)
-        return -1;
-    return read_list(rows, limit, ret, err);
-}
-
-int template_list(struct db_conn *conn, const struct template_filter *filter, struct template_list *ret,
-                  struct err *err) {
-    unsigned limit = filter->limit ? filter->limit : PAGE_DEFAULT;
-    if (limit > PAGE_MAX)
-        limit = PAGE_MAX;
-    struct template_list list = {.items = mem_zalloc(limit * sizeof *list.items)};
+int template_load_all(struct db_conn *conn, struct template_list *ret, struct err *err) {
+    struct template_list list = {0};
     struct availability availability = {0};
-    char *like = pattern(filter->search);
-    int status = load_list(conn, filter, like, limit, &list, err);
-    free(like);
+    int status = read_all(conn, &list, err);
+    if (status == 0 && list.count) {
+        /* Not by the database: engines and locales sort differently, and pages go by this order. */
+        qsort(list.items, list.count, sizeof *list.items, compare_templates);
+        status = read_groups(conn, NULL, list.items, list.count, err);
+    }
     if (status < 0 || availability_load(conn, &availability, err) < 0) {
         template_list_finish(&list);
         return -1;
@@ -165,7 +167,7 @@ int template_list(struct db_conn *conn, const struct template_filter *filter, st
 
 int template_programs(struct db_conn *conn, struct strv *ret, struct err *err) {
     _cleanup_rows_ struct db_rows *rows = NULL;
-    if (db_query(conn, &rows, err, "SELECT spec FROM templates ORDER BY name", "") < 0)
+    if (db_query(conn, &rows, err, "SELECT spec FROM templates WHERE enabled = 1 ORDER BY name", "") < 0)
         return -1;
     int status;
     while ((status = db_next(rows, err)) > 0) {
@@ -184,48 +186,18 @@ int template_programs(struct db_conn *conn, struct strv *ret, struct err *err) {
 
 /* --- the built-in ones --- */
 
-/* Lower-case words between blanks, for the search. */
-static char *tag_words(const json_t *spec) {
-    struct strbuf out = STRBUF_MAX(4096);
-    size_t index;
-    json_t *tag;
-    json_array_foreach (json_object_get(spec, "tags"), index, tag)
-        strbuf_printf(&out, "%s%s", index ? " " : "", json_string_value(tag));
-    return strbuf_steal(&out);
-}
-
-static int put_builtin(struct db_conn *conn, const struct builtin *builtin, bool *ret_changed,
-                       struct err *err) {
-    char now[TIME_TEXT_SIZE];
-    if (db_now(conn, now, err) < 0)
+static int put_builtin(struct db_conn *conn, const char *name, bool *ret_changed, struct err *err) {
+    _cleanup_template_row_ struct template_row row = {0};
+    _cleanup_json_ json_t *spec = builtin_spec_of(name);
+    if (template_store_find(conn, name, &row, err) < 0)
         return -1;
-    json_t *spec = builtin_spec(builtin);
-    char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS), *tags = tag_words(spec);
-    json_decref(spec);
-    int64_t changes = 0;
     /* An operator's template of the same name wins. */
-    int status = db_exec(
-        conn, &changes, err,
-        "INSERT INTO templates (name, display_name, description, category, protocol, tags, spec, builtin, "
-        "created_at, updated_at) VALUES ($1, $2, $3, $4, 'vnc', $5, $6, 1, $7, $7) "
-        "ON CONFLICT (name) DO UPDATE SET display_name = excluded.display_name, "
-        "description = excluded.description, category = excluded.category, protocol = excluded.protocol, "
-        "tags = excluded.tags, spec = excluded.spec, updated_at = excluded.updated_at "
-        "WHERE templates.builtin = 1 AND templates.spec <> excluded.spec",
-        "sssssss", builtin->name, builtin->display_name, builtin->description, builtin->category, tags, text,
-        now);
-    free(text);
-    free(tags);
-    *ret_changed |= changes > 0;
-    return status;
-}
-
-static bool is_builtin(const char *name) {
-    for (size_t i = 0; i < builtin_count; i++) {
-        if (str_eq(builtin_table[i].name, name))
-            return true;
-    }
-    return false;
+    if (row.exists && (!row.builtin || json_equal(row.spec, spec)))
+        return 0;
+    *ret_changed = true;
+    struct template_row delivered = {
+        .exists = true, .builtin = true, .enabled = !row.exists || row.enabled, .spec = spec};
+    return template_store_write(conn, name, &delivered, NULL, err);
 }
 
 /* What an earlier version brought and this one does not. */
@@ -234,7 +206,7 @@ static int drop_former(struct db_conn *conn, bool *ret_changed, struct err *err)
     _cleanup_rows_ struct db_rows *rows = NULL;
     int status = db_query(conn, &rows, err, "SELECT name FROM templates WHERE builtin = 1", "");
     while (status >= 0 && (status = db_next(rows, err)) > 0) {
-        if (!is_builtin(db_text(rows, 0)))
+        if (!builtin_find(db_text(rows, 0)))
             strv_add(&former, db_text(rows, 0));
     }
     for (size_t i = 0; i < former.count && status >= 0; i++) {
@@ -248,11 +220,15 @@ static int drop_former(struct db_conn *conn, bool *ret_changed, struct err *err)
 
 static int install(struct db_conn *conn, struct err *err) {
     bool changed = false;
-    for (size_t i = 0; i < builtin_count; i++) {
-        if (put_builtin(conn, &builtin_table[i], &changed, err) < 0)
+    const char *name;
+    for (size_t i = 0; (name = builtin_name(i)); i++) {
+        if (put_builtin(conn, name, &changed, err) < 0)
             return -1;
     }
     if (drop_former(conn, &changed, err) < 0)
+        return -1;
+    /* The program may show or judge the same rows otherwise than its last version did. */
+    if (catalogue_store_bump(conn, err) < 0)
         return -1;
     return changed ? event_write(conn, "template", EVENT_EVERYBODY, "{\"action\":\"changed\"}", err) : 0;
 }
