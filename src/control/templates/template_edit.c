@@ -73,7 +73,7 @@ static int write_row(struct db_conn *conn, const struct actor *actor, const char
     return template_store_write(conn, name, after, actor->username, err) < 0 ||
                    template_store_set_groups(conn, name, &after->groups, err) < 0 ||
                    catalogue_store_bump(conn, err) < 0 ||
-                   audit_write(conn, actor, action, name, "success", *detail ? detail : NULL, err) < 0 ||
+                   audit_write(conn, actor, action, name, AUDIT_ALLOWED, *detail ? detail : NULL, err) < 0 ||
                    announce(conn, before->exists ? "changed" : "created", name,
                             is_open(after) && (is_open(before) || !before->exists), err) < 0
                ? -1
@@ -192,7 +192,7 @@ static int delete (struct db_conn *conn, const struct actor *actor, const char *
                        "%lld session%s of %s %s not ended: end them first, or switch the template off",
                        (long long)live, live == 1 ? "" : "s", name, live == 1 ? "has" : "have");
     return template_store_delete(conn, name, err) < 0 || catalogue_store_bump(conn, err) < 0 ||
-                   audit_write(conn, actor, "template.delete", name, "success", NULL, err) < 0 ||
+                   audit_write(conn, actor, "template.delete", name, AUDIT_ALLOWED, NULL, err) < 0 ||
                    announce(conn, "removed", name, is_open(&row), err) < 0
                ? -1
                : 0;

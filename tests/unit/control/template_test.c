@@ -203,7 +203,7 @@ static void changes_are_numbered_and_told(void **unused) {
     draft.version = 2;
     assert_int_equal(put(&draft), TEMPLATE_UPDATED);
     assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM audit_log WHERE target = 'mine' AND action LIKE "
-                                       "'template.%' AND outcome = 'success' AND username = 'olga'"),
+                                       "'template.%' AND outcome = 'allowed' AND username = 'olga'"),
                      3);
     assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM audit_log WHERE action = 'template.update' AND "
                                        "detail = 'displayName'"),
