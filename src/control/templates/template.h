@@ -36,6 +36,7 @@ struct template {
     char display_name[128];
     char description[2048];
     char category[48];
+    char icon[512];                           /* a word of the page's icon set ("firefox"), a link, or "" */
     char protocol[8];                         /* "vnc" or "http" */
     char network[16];                         /* "none" or "outbound" */
     int64_t cpu_millis, memory_bytes;         /* default resources */

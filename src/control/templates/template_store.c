@@ -70,6 +70,7 @@ static int read_template(struct db_rows *rows, struct template *ret, struct err 
     db_copy(rows, 11, ret->updated_by, sizeof ret->updated_by);
     ret->overridden = !ret->builtin && builtin_find(ret->name);
     ret->has_image = json_object_get(ret->spec, "image") != NULL;
+    copy_member(ret->spec, "icon", ret->icon, sizeof ret->icon, "");
     copy_member(ret->spec, "network", ret->network, sizeof ret->network, "none");
     ret->cpu_millis = 500;
     ret->memory_bytes = 512 << 20;
