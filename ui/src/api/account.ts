@@ -11,7 +11,7 @@ export interface SignInMethods {
 }
 
 export interface Login {
-  id: string;
+  id: string | number;
   address?: string | null;
   userAgent?: string | null;
   createdAt: string;
@@ -20,7 +20,7 @@ export interface Login {
 }
 
 export interface ApiKey {
-  id: string;
+  id: string | number;
   name: string;
   /** Its first characters, to tell keys apart. */
   prefix: string;
@@ -85,7 +85,7 @@ export async function listLogins(signal?: AbortSignal): Promise<Login[]> {
   return answer.logins ?? [];
 }
 
-export const endLogin = (id: string) => request<void>('DELETE', `/auth/logins/${at(id)}`);
+export const endLogin = (id: string | number) => request<void>('DELETE', `/auth/logins/${at(id)}`);
 
 export async function listApiKeys(user?: string, signal?: AbortSignal): Promise<Page<ApiKey>> {
   const answer = await request<ListAnswer & { apiKeys?: ApiKey[]; keys?: ApiKey[] }>('GET', '/api-keys', {
@@ -97,4 +97,4 @@ export async function listApiKeys(user?: string, signal?: AbortSignal): Promise<
 
 export const createApiKey = (body: NewApiKey) => request<ApiKey & { key: string }>('POST', '/api-keys', { body });
 
-export const deleteApiKey = (id: string) => request<void>('DELETE', `/api-keys/${at(id)}`);
+export const deleteApiKey = (id: string | number) => request<void>('DELETE', `/api-keys/${at(id)}`);

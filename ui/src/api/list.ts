@@ -15,4 +15,4 @@ export function page<T>(items: T[] | undefined, answer: ListAnswer): Page<T> {
 }
 
 /** A name as a part of a path. */
-export const at = (name: string) => encodeURIComponent(name);
+export const at = (name: string | number) => encodeURIComponent(name);

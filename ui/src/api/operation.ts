@@ -59,7 +59,7 @@ export interface Setting {
 }
 
 export interface AgentToken {
-  id: string;
+  id: string | number;
   agentId?: string | null;
   createdBy?: string | null;
   createdAt?: string | null;
@@ -114,4 +114,4 @@ export async function listAgentTokens(signal?: AbortSignal): Promise<AgentToken[
 export const createAgentToken = (agentId?: string) =>
   request<NewAgentToken>('POST', '/admin/agent-tokens', { body: agentId ? { agentId } : {} });
 
-export const deleteAgentToken = (id: string) => request<void>('DELETE', `/admin/agent-tokens/${at(id)}`);
+export const deleteAgentToken = (id: string | number) => request<void>('DELETE', `/admin/agent-tokens/${at(id)}`);

@@ -1,16 +1,18 @@
 // The audit log, for people.
 import type { AuditOutcome } from '@/api/operation';
 import { parseTime } from './duration';
+import { sentence } from './fieldErrors';
 
 export const OUTCOMES: readonly AuditOutcome[] = ['allowed', 'refused', 'failed'];
 export const outcomeColor: Record<AuditOutcome, string> = { allowed: 'green', refused: 'orange', failed: 'red' };
 
-/** "user.create" → "User: create"; "group.member.add" → "Group member: add". */
+/** "user.create" → "User: create"; "api_key.create" → "API key: create". */
 export function actionWords(action: string): string {
-  const parts = action.split(/[._]/).filter(Boolean);
-  const verb = parts.pop() ?? action;
-  const what = parts.join(' ');
-  return what ? `${what.charAt(0).toUpperCase()}${what.slice(1)}: ${verb}` : verb;
+  const parts = action.split('.').filter(Boolean);
+  const words = (part: string) => part.replace(/[_-]+/g, ' ').replace(/\b(?:api|mfa|oidc|totp)\b/g, (word) => word.toUpperCase());
+  const verb = words(parts.pop() ?? action);
+  const what = parts.map(words).join(' ');
+  return what ? `${what.charAt(0).toUpperCase()}${what.slice(1)}: ${verb}` : sentence(verb);
 }
 
 /** A time of the address bar for an input of the browser's own time zone. */

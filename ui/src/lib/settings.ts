@@ -19,6 +19,9 @@ export function lockReason(setting: Setting): string | undefined {
   return setting.editable ? undefined : 'Read when the server starts: give it on the command line, in the environment or in the configuration file.';
 }
 
+/** Those that no page can change: the server reads them when it starts. */
+export const isAtStart = (setting: Setting) => !setting.editable && setting.restart === true;
+
 /** A value as text, as in an input. */
 export const settingText = (value: SettingValue | undefined): string => (value === null || value === undefined ? '' : String(value));
 

@@ -20,8 +20,8 @@ export function BrowsersPanel() {
   const logins = useLogins();
   const client = useQueryClient();
   const end = useChange(endLogin, [keys.logins]);
-  const everywhere = useDialog<string[]>();
-  const endAll = useChange(async (ids: string[]) => {
+  const everywhere = useDialog<Login['id'][]>();
+  const endAll = useChange(async (ids: Login['id'][]) => {
     for (const id of ids) await endLogin(id);
   }, [keys.logins]);
   const list = [...(logins.data ?? [])].sort((a, b) => Number(b.current) - Number(a.current) || (b.usedAt ?? '').localeCompare(a.usedAt ?? ''));

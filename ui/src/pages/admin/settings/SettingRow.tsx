@@ -1,11 +1,10 @@
-import { ActionIcon, Badge, Code, Group, Select, Switch, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Select, Switch, Text, TextInput, Tooltip } from '@mantine/core';
 import { IconArrowBackUp, IconLock } from '@tabler/icons-react';
 import { useId } from 'react';
-import type { Setting, SettingSource } from '@/api/operation';
-import { lockReason, settingLabel, settingText, sourceLabel } from '@/lib/settings';
+import type { Setting } from '@/api/operation';
+import { lockReason, settingLabel, settingText } from '@/lib/settings';
+import { SettingWords } from './SettingWords';
 import classes from './Settings.module.css';
-
-const sourceColor: Record<SettingSource, string> = { flag: 'violet', variable: 'violet', file: 'violet', database: 'tide', default: 'gray' };
 
 interface Props {
   setting: Setting;
@@ -22,27 +21,7 @@ export function SettingRow({ setting, edit, error, onEdit }: Props) {
   const resettable = setting.source === 'database' && reason === undefined;
   return (
     <div className={classes.row} data-testid={`setting-${setting.name}`} data-source={setting.source} data-changed={edit !== undefined || undefined}>
-      <div className={classes.words}>
-        <Text fz="sm" fw={600} id={`${id}-label`}>
-          {label}
-        </Text>
-        {setting.description && (
-          <Text fz={13} c="dimmed" id={`${id}-text`}>
-            {setting.description}
-          </Text>
-        )}
-        <Group gap={8} mt={6}>
-          <Code className={classes.name}>{setting.name}</Code>
-          <Badge size="sm" color={sourceColor[setting.source] ?? 'gray'}>
-            {sourceLabel[setting.source] ?? setting.source}
-          </Badge>
-          {setting.restart && (
-            <Badge size="sm" color="yellow">
-              Needs a restart
-            </Badge>
-          )}
-        </Group>
-      </div>
+      <SettingWords setting={setting} id={id} />
       <div className={classes.value}>
         <div className={classes.control}>
           <Control setting={setting} label={label} id={id} locked={reason !== undefined} edit={edit} error={error} onEdit={onEdit} />

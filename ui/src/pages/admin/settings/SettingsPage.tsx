@@ -1,4 +1,4 @@
-import { Button, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { Button, Code, Group, SegmentedControl, Skeleton, Stack, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiError, errorText } from '@/api/http';
@@ -14,9 +14,12 @@ import { useSettings } from '@/hooks/operation';
 import { useChange } from '@/hooks/useChange';
 import { fieldError, formError } from '@/lib/fieldErrors';
 import { notify } from '@/lib/notify';
-import { groupSettings, searchSettings, settingLabel, settingProblem, settingText, settingValue } from '@/lib/settings';
+import { groupSettings, isAtStart, searchSettings, settingLabel, settingProblem, settingText, settingValue } from '@/lib/settings';
 import { SettingRow } from './SettingRow';
+import { StartRow } from './StartRow';
 import classes from './Settings.module.css';
+
+type View = 'here' | 'start';
 
 /** A text that was typed, or null: back to the default. */
 type Edits = Readonly<Record<string, string | null>>;
@@ -43,10 +46,12 @@ export function SettingsPage() {
 function Editor({ settings }: { settings: Setting[] }) {
   const client = useQueryClient();
   const [search, setSearch] = useState('');
+  const [view, setView] = useState<View>('here');
   const [edits, setEdits] = useState<Edits>({});
   const save = useChange(changeSettings, [keys.settings, ['dashboard']]);
   const names = Object.keys(edits);
-  const shown = searchSettings(settings, search);
+  // A search finds everything, wherever it is set.
+  const shown = search ? searchSettings(settings, search) : settings.filter((setting) => isAtStart(setting) === (view === 'start'));
   const problems = findProblems(settings, edits);
   const invalid = Object.values(problems).some(Boolean);
 
@@ -79,20 +84,42 @@ function Editor({ settings }: { settings: Setting[] }) {
 
   return (
     <div className={classes.page}>
-      <SearchInput what="settings" hotkey value={search} onChange={setSearch} maw={380} />
+      <Group gap="sm" justify="space-between">
+        <SearchInput what="settings" hotkey value={search} onChange={setSearch} style={{ flex: '1 1 240px', maxWidth: 380 }} />
+        <SegmentedControl
+          aria-label="Which settings"
+          value={view}
+          onChange={(value) => setView(value as View)}
+          disabled={search !== ''}
+          data={[
+            { value: 'here', label: 'Set here' },
+            { value: 'start', label: 'Set at the start' },
+          ]}
+        />
+      </Group>
+      {view === 'start' && !search && (
+        <Text fz="sm" c="dimmed">
+          The server reads these when it starts: from its command line, its environment or its configuration file.{' '}
+          <Code>streamspace server --help</Code> tells how.
+        </Text>
+      )}
       {shown.length === 0 && <NothingFits what="setting" onClear={() => setSearch('')} />}
       {groupSettings(shown).map(([group, list]) => (
         <Panel key={group} title={settingLabel(group)}>
           <div className={classes.rows}>
-            {list.map((setting) => (
-              <SettingRow
-                key={setting.name}
-                setting={setting}
-                edit={edits[setting.name]}
-                error={problems[setting.name] ?? fieldError(save.error, setting.name)}
-                onEdit={(text) => edit(setting, text)}
-              />
-            ))}
+            {list.map((setting) =>
+              isAtStart(setting) ? (
+                <StartRow key={setting.name} setting={setting} />
+              ) : (
+                <SettingRow
+                  key={setting.name}
+                  setting={setting}
+                  edit={edits[setting.name]}
+                  error={problems[setting.name] ?? fieldError(save.error, setting.name)}
+                  onEdit={(text) => edit(setting, text)}
+                />
+              ),
+            )}
           </div>
         </Panel>
       ))}

@@ -79,7 +79,7 @@ function UserForm({ onMade }: { onMade: (made: Made) => void }) {
     <Form onSubmit={submit} fields={taken ? { ...fields, formError: undefined } : fields}>
       <TextInput
         label="User name"
-        description="Lower-case letters, digits and dashes; it stays as it is"
+        description="a–z, 0–9, dot, dash and underscore; it stays as it is"
         autoComplete="off"
         autoCapitalize="none"
         spellCheck={false}
