@@ -180,6 +180,11 @@ def group_api_postgres(tally):
     python_tests(tally, "api-postgres", "tests/api", env={"STREAMSPACE_TEST_ENGINE": "postgres"})
 
 
+def group_fault(tally):
+    """What the server stands on fails under load."""
+    python_tests(tally, "fault", "tests/fault")
+
+
 def group_e2e(tally):
     """A real browser: node's own test runner, counted from its closing lines."""
     stamp = "tests/e2e/node_modules/.package-lock.json"
@@ -213,7 +218,8 @@ def group_soak(tally):
 
 GROUPS = {
     "lint": group_lint, "unit": group_unit, "clang": group_clang, "ui": group_ui, "asan": group_asan,
-    "tsan": group_tsan, "sandbox": group_sandbox, "api": group_api, "api-postgres": group_api_postgres, "e2e": group_e2e,
+    "tsan": group_tsan, "sandbox": group_sandbox, "api": group_api, "api-postgres": group_api_postgres, "fault": group_fault,
+    "e2e": group_e2e,
     "scenarios": group_scenarios, "soak": group_soak,
 }
 LONG = {"soak"}

@@ -276,6 +276,22 @@ int pg_connect(struct pg_db *db, PGconn **ret, int limit_ms, struct err *err) {
     return status;
 }
 
+/* Is a server there at all? Also asked without TLS: a refused certificate would look like no answer. */
+static PGPing look_for(const struct pg_db *db) {
+    size_t count = 0;
+    while (db->keywords[count])
+        count++;
+    const char **values = mem_dup(db->values, (count + 1) * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(db->keywords[i], "sslmode"))
+            values[i] = "disable";
+    PGPing ping = PQpingParams(db->keywords, db->values, 0);
+    if (ping == PQPING_NO_RESPONSE)
+        ping = PQpingParams(db->keywords, values, 0);
+    free(values);
+    return ping;
+}
+
 int pg_wait_for_server(struct pg_db *db, int start_limit_ms, struct err *err) {
     int64_t deadline = pg_ms() + start_limit_ms;
     for (int pause = PG_RECONNECT_FIRST_MS;;
@@ -286,7 +302,7 @@ int pg_wait_for_server(struct pg_db *db, int start_limit_ms, struct err *err) {
             return 0;
         }
         /* Of a server that runs and refuses us there is nothing to hope. */
-        PGPing ping = PQpingParams(db->keywords, db->values, 0);
+        PGPing ping = look_for(db);
         if (ping == PQPING_NO_ATTEMPT && err) /* libpq can make nothing of the URL */
             err->kind = ERR_INVALID;
         if ((ping != PQPING_REJECT && ping != PQPING_NO_RESPONSE) || pg_ms() + pause > deadline)

@@ -173,6 +173,8 @@ static int read_events(struct hub *hub, struct db_conn *conn, void *arg, struct 
 static void new_done(struct hub *hub, void *arg, int result, const struct err *err) {
     struct reading *reading = arg;
     for (size_t i = 0; i < reading->count; i++) {
+        if (reading->events[i].id <= hub->last_event)
+            continue; /* after an absence of the database two readings may begin at the same place */
         hub->last_event = reading->events[i].id;
         fan_out(hub, &reading->events[i]);
     }

@@ -52,7 +52,12 @@ static int open_database(struct control_plane *plane, struct err *err) {
     if (dir_make(plane->data_dir, 0700, err) < 0)
         return -1;
     _cleanup_free_ char *file = str_format("%s/streamspace.db", plane->data_dir);
-    struct db_options options = {.url = url ? url : file};
+    struct db_options options = {
+        .url = url ? url : file,
+        .pool_max = (unsigned)setting_start_number(SETTING_DATABASE_CONNECTIONS),
+        .statement_limit_ms = (int)setting_start_number(SETTING_DATABASE_TIMEOUT) * 1000,
+        .start_limit_ms = (int)setting_start_number(SETTING_DATABASE_WAIT) * 1000,
+    };
     return db_open(&plane->db, &options, err);
 }
 

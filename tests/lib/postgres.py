@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -98,9 +99,11 @@ class Postgres:
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         self.log = open(os.path.join(self.directory, "log"), "ab")
+        # The signal comes when the thread that started it ends.
+        lasting = threading.current_thread() is threading.main_thread()
         self.process = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, env=self._environ(), start_new_session=True,
-                                        preexec_fn=_end_with_parent, **self.account)
+                                        preexec_fn=_end_with_parent if lasting else None, **self.account)
         deadline = time.monotonic() + seconds
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:

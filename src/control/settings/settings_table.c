@@ -60,7 +60,16 @@ const struct setting_row setting_table[SETTINGS] = {
                           .help = "where data is kept ($XDG_STATE_HOME/streamspace; /var/lib/streamspace "
                                   "for root)"},
     [SETTING_DATABASE] = {"database", SETTING_TEXT, 0, .group = "Data", .metavar = "URL",
-                          .help = "sqlite:///path (default: streamspace.db in the data directory)"},
+                          .help = "sqlite:///path (default: streamspace.db in the data directory), or "
+                                  "postgres://user@host/name"},
+    [SETTING_DATABASE_CONNECTIONS] = {"database-connections", SETTING_INTEGER, 0, "16", 2, 500,
+                                      .group = "Data", .metavar = "N",
+                                      .help = "connections to the database at most (PostgreSQL: and one more "
+                                              "that listens)"},
+    [SETTING_DATABASE_TIMEOUT] = {"database-timeout", SETTING_DURATION, 0, "5s", 1, 300, .group = "Data",
+                                  .help = "a statement that takes or waits longer is given up"},
+    [SETTING_DATABASE_WAIT] = {"database-wait", SETTING_DURATION, 0, "30s", 0, 3600, .group = "Data",
+                               .help = "how long a start waits for a PostgreSQL that does not run yet"},
     [SETTING_READY_AGENT] = {"ready-agent", SETTING_TEXT, SETTING_NOT_UNDER_UP, .group = "Serving",
                              .metavar = "AGENT", .help = "/readyz waits for this agent to be online"},
     [SETTING_FIRST_ADMIN] =

@@ -160,8 +160,15 @@ int user_ensure_first_admin(struct db_conn *conn, const char *password, bool gen
     struct user user;
     struct user_new fields = {
         .username = "admin", .password = given ? password : made, .role = USER_ROLE_ADMIN};
-    if (user_create(conn, &ACTOR_SYSTEM, &fields, &user, err) < 0)
+    struct err why = {0};
+    if (user_create(conn, &ACTOR_SYSTEM, &fields, &user, &why) < 0) {
+        sodium_memzero(made, sizeof made);
+        /* Another server that starts on the same database was faster. */
+        if (err_is(&why, "user_exists") && user_count_admins(conn, &admins, err) == 0 && admins > 0)
+            return 0;
+        err_copy(err, &why);
         return err_wrap(err, "cannot make the first administrator");
+    }
     str_copy(generated, USER_GENERATED_PASSWORD_SIZE, made);
     *ret_created = true;
     sodium_memzero(made, sizeof made);

@@ -231,6 +231,8 @@ static void *add_to_all(void *arg) {
 static void test_a_deadlock_is_tried_again(void **state) {
     struct err err = {0};
     OK(db_exec(c, NULL, &err, "INSERT INTO things (id, n) VALUES ('a', 0), ('b', 0)", ""));
+    /* Looked for once, so long after the wait has begun. */
+    OK(db_exec(c, NULL, &err, "SET deadlock_timeout = '3s'", ""));
     PGconn *handle = PQconnectdb(t.path);
     PQclear(PQexec(handle, "SET deadlock_timeout = '60s'")); /* so that it is ours that finds out */
     PQclear(PQexec(handle, "BEGIN"));
