@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "control/agents/agent.h"
 #include "control/agents/agent_key.h"
+#include "control/agents/token.h"
 
 #include <strings.h>
 
@@ -46,7 +47,72 @@ void agent_get_one(struct call *call) {
     call_json(call, 200, &w);
 }
 
+/* --- to administer --- */
+
+void agent_patch(struct call *call) {
+    const struct agent_patch_body *body = call->body;
+    struct err err = {0};
+    _cleanup_agent_ struct agent agent = {0};
+    struct agent_update update = {.has_draining = body->status != NULL,
+                                  .draining = str_eq(body->status, "draining"),
+                                  .has_labels = body->labels != NULL,
+                                  .labels = json_is_object(body->labels) ? body->labels : NULL};
+    if (!body->status && !body->labels)
+        err_set(&err, ERR_INVALID, "nothing_to_change", "the body names nothing to change");
+    if (err.kind != ERR_NONE ||
+        agent_update(call->conn, &call->actor, call_param(call, 0), &update, &agent, &err) < 0) {
+        call_problem(call, &err);
+        return;
+    }
+    struct strbuf text = STRBUF_MAX(ANSWER_MAX);
+    struct json_writer w = JSON_WRITER(&text);
+    agent_write_json(&agent, &w);
+    call_json(call, 200, &w);
+}
+
+void agent_delete_one(struct call *call) {
+    struct err err = {0};
+    const char *force = http_query(call->request, "force");
+    if (force && !str_eq(force, "true") && !str_eq(force, "false"))
+        err_set_field(&err, ERR_INVALID, "invalid_parameter", "force", "must be true or false");
+    if (err.kind != ERR_NONE ||
+        agent_delete(call->conn, &call->actor, call_param(call, 0), str_eq(force, "true"), &err) < 0)
+        call_problem(call, &err);
+    else
+        call_no_content(call);
+}
+
 /* --- enrolment --- */
+
+void agent_token_list_get(struct call *call) {
+    struct err err = {0};
+    unsigned limit;
+    struct agent_token_list list = {0};
+    if (call_limit(call, &limit, &err) < 0 ||
+        agent_token_list(call->conn, http_query(call->request, "cursor"), limit, &list, &err) < 0) {
+        call_problem(call, &err);
+        return;
+    }
+    struct strbuf text = STRBUF_MAX(ANSWER_MAX);
+    struct json_writer w = JSON_WRITER(&text);
+    jsonw_object_begin(&w);
+    jsonw_put_array(&w, "agentTokens");
+    for (size_t i = 0; i < list.count; i++)
+        agent_token_write_json(&list.items[i], &w);
+    jsonw_array_end(&w);
+    call_list_end(&w, list.total, list.more && list.count ? list.items[list.count - 1].id : NULL);
+    jsonw_object_end(&w);
+    agent_token_list_finish(&list);
+    call_json(call, 200, &w);
+}
+
+void agent_token_delete_one(struct call *call) {
+    struct err err = {0};
+    if (agent_token_delete(call->conn, &call->actor, call_param(call, 0), &err) < 0)
+        call_problem(call, &err);
+    else
+        call_no_content(call);
+}
 
 void agent_token_post(struct call *call) {
     const struct agent_token_body *body = call->body;

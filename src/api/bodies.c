@@ -41,9 +41,17 @@ static bool is_bytes_limit(const char *text) {
     return bytes_parse(text, &bytes);
 }
 
+static int check_object(const void *member, struct err *err) {
+    const json_t *value = *(json_t *const *)member;
+    if (!value || json_is_null(value) || json_is_object(value))
+        return 0;
+    return err_set(err, ERR_INVALID, "invalid_field", "must be an object or null");
+}
+
 static const char *const member_roles[] = {"member", "manager", NULL};
 /* What can be asked for: hibernate and wake have routes of their own. */
 static const char *const patch_states[] = {"terminated", NULL};
+static const char *const agent_statuses[] = {"online", "draining", NULL};
 static const char *const ticket_modes[] = {"control", "view", NULL};
 static const char *const platforms[] = {"local", "docker", "kubernetes", NULL};
 
@@ -169,6 +177,12 @@ const struct json_field agent_token_rows[1] = {
      .max = AGENT_ID_MAX,
      .valid = id_is_agent,
      .expect = "an agent id: 3 to 63 of a-z 0-9 -"},
+};
+
+/* null takes the given labels away. */
+const struct json_field agent_patch_rows[2] = {
+    {.name = "status", JSON_STRING_AT(struct agent_patch_body, status), .values = agent_statuses},
+    {.name = "labels", JSON_JSON_AT(struct agent_patch_body, labels), .check = check_object},
 };
 
 /* Quantities: agents may send them as numbers too; agents.c reads them. */

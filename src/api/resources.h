@@ -46,6 +46,10 @@ struct share_body {
 struct agent_token_body {
     char *agent_id;
 };
+struct agent_patch_body {
+    char *status;
+    json_t *labels; /* an object, null, or NULL */
+};
 struct capacity_body {
     int64_t max_sessions;
     json_t *cpu, *memory;
@@ -76,8 +80,8 @@ struct quota_body {
     json_t *max_sessions; /* an integer, null, or NULL */
     char *max_cpu, *max_memory, *max_storage;
 };
-extern const struct json_field session_patch_rows[5], group_rows[3], group_patch_rows[2], member_rows[2],
-    member_patch_rows[1], quota_rows[4];
+extern const struct json_field agent_patch_rows[2], session_patch_rows[5], group_rows[3], group_patch_rows[2],
+    member_rows[2], member_patch_rows[1], quota_rows[4];
 struct settings_body {
     json_t *values;
 };
@@ -191,7 +195,11 @@ extern const char *const template_types[], *const yaml_types[]; /* media types o
 /* agents.c */
 void agent_list_get(struct call *call);
 void agent_get_one(struct call *call);
+void agent_patch(struct call *call);
+void agent_delete_one(struct call *call);
 void agent_token_post(struct call *call);
+void agent_token_list_get(struct call *call);
+void agent_token_delete_one(struct call *call);
 void agent_register_post(struct call *call);
 void agent_connect_get(struct call *call);
 void agent_stream_get(struct call *call);

@@ -22,7 +22,7 @@ const struct cli_noun cli_nouns[] = {
 const size_t cli_noun_count = ARRAY_SIZE(cli_nouns);
 
 static const char roles[] = "up server agent display";
-static const char agent_words[] = "list show enrol";
+static const char agent_words[] = "list show enrol tokens revoke drain resume label delete";
 
 static void bash(void) {
     printf("# bash completion for streamspace: source this, or put it in /etc/bash_completion.d\n"

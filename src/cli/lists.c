@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 
 struct list_options {
+    bool force, own;
     const char *output, *category, *search, *agent, *session, *status;
 };
 
@@ -83,7 +84,13 @@ int cli_template(int argc, char **argv) {
                      argc, argv);
 }
 
-static const struct option_spec agent_table[] = {OUTPUT_OPTION};
+static const struct option_spec agent_table[] = {
+    OUTPUT_OPTION,
+    {"force", NULL, OPTION_FLAG, FIELD(force), NULL, NULL, NULL, 0, 0, false,
+     "delete: connected or with sessions, too; they fail"},
+    {"own", NULL, OPTION_FLAG, FIELD(own), NULL, NULL, NULL, 0, 0, false,
+     "label: back to those that the agent registers with"},
+};
 
 static const struct column agent_columns[] = {
     {"AGENT", "agentId"},
@@ -110,6 +117,101 @@ static int agent_show(struct client *client, const struct strv *words, void *arg
     return show(client, path, agent_columns, ARRAY_SIZE(agent_columns), arg, err);
 }
 
+static const struct column agent_record[] = {
+    {"Agent", "agentId"},    {"Status", "status"},           {"Platform", "platform"},
+    {"Region", "region"},    {"Sessions", "activeSessions"}, {"At most", "capacity.maxSessions"},
+    {"CPU", "capacity.cpu"}, {"Memory", "capacity.memory"},  {"Last heard", "lastHeartbeat@"},
+    {"Version", "version"},
+};
+
+static char *agent_path(const char *id, const char *rest, struct err *err) {
+    if (id_is_agent(id))
+        return str_format("/agents/%s%s", id, rest);
+    err_set(err, ERR_INVALID, NULL, "'%s' is no agent id", id);
+    return NULL;
+}
+
+static void print_labels(const json_t *labels) {
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)labels, name, value)
+        printf("%-14s %s=%s\n", "Label", name, json_string_value(value));
+}
+
+static int patch_agent(struct client *client, const char *id, json_t *body,
+                       const struct list_options *options, struct err *err) {
+    _cleanup_free_ char *path = agent_path(id, "", err);
+    _cleanup_json_ json_t *agent = NULL;
+    if (!path || client_call(client, "PATCH", path, body, &agent, err) < 0)
+        return -1;
+    if (str_eq(options->output, "json")) {
+        output_json(agent);
+        return 0;
+    }
+    output_record(agent, agent_record, ARRAY_SIZE(agent_record));
+    print_labels(json_object_get(agent, "labels"));
+    return 0;
+}
+
+static int agent_drain(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    _cleanup_json_ json_t *body = json_pack("{s:s}", "status", "draining");
+    return patch_agent(client, words->items[1], body, arg, err);
+}
+
+static int agent_resume(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    _cleanup_json_ json_t *body = json_pack("{s:s}", "status", "online");
+    return patch_agent(client, words->items[1], body, arg, err);
+}
+
+/* NAME=VALUE words are all of its labels from now on. */
+static int agent_label(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    const struct list_options *options = arg;
+    _cleanup_json_ json_t *body = json_object();
+    json_t *labels = options->own ? json_null() : json_object();
+    json_object_set_new(body, "labels", labels);
+    if (options->own && words->count > 2)
+        return err_set(err, ERR_INVALID, NULL, "give labels or --own, not both");
+    for (size_t i = 2; i < words->count; i++) {
+        const char *equals = strchr(words->items[i], '=');
+        if (!equals || equals == words->items[i])
+            return err_set(err, ERR_INVALID, NULL, "a label is NAME=VALUE, not '%s'", words->items[i]);
+        _cleanup_free_ char *name = str_ndup(words->items[i], (size_t)(equals - words->items[i]));
+        if (json_object_set_new(labels, name, json_string(equals + 1)) < 0)
+            return err_set(err, ERR_INVALID, NULL, "'%s' is not UTF-8", words->items[i]);
+    }
+    return patch_agent(client, words->items[1], body, arg, err);
+}
+
+static int agent_remove(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    const struct list_options *options = arg;
+    _cleanup_free_ char *path = agent_path(words->items[1], options->force ? "?force=true" : "", err);
+    if (!path || client_call(client, "DELETE", path, NULL, NULL, err) < 0)
+        return -1;
+    printf("%s is removed\n", words->items[1]);
+    return 0;
+}
+
+static const struct column token_columns[] = {
+    {"TOKEN", "id"},          {"FOR", "agentId"},    {"BY", "createdBy"}, {"MADE", "createdAt@"},
+    {"EXPIRES", "expiresAt"}, {"USED BY", "usedBy"}, {"USED", "usedAt@"},
+};
+
+static int agent_tokens(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    const struct list_options *options = arg;
+    return verbs_list(client, "/admin/agent-tokens?limit=200", "agentTokens", token_columns,
+                      ARRAY_SIZE(token_columns), "No enrolment tokens.", options->output, err);
+}
+
+static int agent_revoke(struct client *client, const struct strv *words, void *arg, struct err *err) {
+    if (!id_is_hex(words->items[1], 16))
+        return err_set(err, ERR_INVALID, NULL, "'%s' is no token's id: see `agent tokens`", words->items[1]);
+    _cleanup_free_ char *path = str_format("/admin/agent-tokens/%s", words->items[1]);
+    if (client_call(client, "DELETE", path, NULL, NULL, err) < 0)
+        return -1;
+    printf("%s enrols nobody any more\n", words->items[1]);
+    return 0;
+}
+
 static int agent_enrol(struct client *client, const struct strv *words, void *arg, struct err *err) {
     const struct list_options *options = arg;
     _cleanup_json_ json_t *body = json_pack("{s:s}", "agentId", words->items[1]);
@@ -134,6 +236,13 @@ static const struct verb agent_verbs[] = {
     {"show", "AGENT", 1, "one agent", agent_show},
     {"enrol", "AGENT", 1, "make a one-time token and print the command that enrols it (administrators)",
      agent_enrol},
+    {"tokens", "", 0, "enrolment tokens, used and not (administrators)", agent_tokens},
+    {"revoke", "TOKEN", 1, "take an enrolment token back (administrators)", agent_revoke},
+    {"drain", "AGENT", 1, "no new sessions for it (administrators)", agent_drain},
+    {"resume", "AGENT", 1, "new sessions again (administrators)", agent_resume},
+    {"label", "AGENT [NAME=VALUE …]", 1, "give it these labels and no others (administrators)", agent_label,
+     .words_max = 65},
+    {"delete", "AGENT", 1, "remove it (administrators)", agent_remove},
 };
 
 int cli_agent_admin(int argc, char **argv) {

@@ -113,11 +113,21 @@ static void share_changed(struct hub *hub, const json_t *data) {
         viewers_end(hub, &filter, HUB_CLOSE_REVOKED, "the share has ended");
 }
 
+/* An agent was removed, by whichever replica: its connection means nothing any more. */
+static void agent_changed(struct hub *hub, const json_t *data) {
+    const char *name = json_string_value(json_object_get(data, "name"));
+    if (name && str_eq(json_string_value(json_object_get(data, "action")), "removed"))
+        hub_agent_disconnect(hub, name, "the agent was removed");
+}
+
 static void react(struct hub *hub, const struct event *event) {
     static const struct {
         const char *kind;
         void (*changed)(struct hub *hub, const json_t *data);
-    } reactions[] = {{"session", session_changed}, {"login", login_changed}, {"share", share_changed}};
+    } reactions[] = {{"session", session_changed},
+                     {"login", login_changed},
+                     {"share", share_changed},
+                     {"agent", agent_changed}};
     if (str_starts(event->audience, EVENT_GUEST))
         return; /* a copy: the owner's is the one to react to */
     for (size_t i = 0; i < ARRAY_SIZE(reactions); i++) {

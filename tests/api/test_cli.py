@@ -1,6 +1,7 @@
 """The command line against a real server and an agent that runs nothing."""
 import json
 import os
+import re
 import stat
 import subprocess
 import unittest
@@ -130,6 +131,18 @@ class CommandLine(unittest.TestCase):
         self.assertIn("terminal", self.good("template", "show", "terminal"))
         self.assertRegex(self.good("agent", "list"), r"(?m)^cli-agent +online +")
         self.assertIn("streamspace agent --agent-id another", self.good("agent", "enrol", "another"))
+        token = re.search(r"(?m)^([0-9a-f]{16}) +another +admin ", self.good("agent", "tokens")).group(1)
+        self.good("agent", "revoke", token)
+        self.assertNotIn(token, self.good("agent", "tokens"))
+        self.assertIn("draining", self.good("agent", "drain", "cli-agent"))
+        self.assertIn("online", self.good("agent", "resume", "cli-agent"))
+        self.assertRegex(self.good("agent", "label", "cli-agent", "disk=ssd", "rack=a=7"), r"(?m)^Label +rack=a=7$")
+        self.assertNotIn("disk=ssd", self.good("agent", "label", "cli-agent", "--own"))
+        for words, text in ((("agent", "delete", "cli-agent"), "is connected"), (("agent", "label", "cli-agent", "x"), "NAME=VALUE"),
+                            (("agent", "revoke", "x"), "no token's id"), (("agent", "drain", "nobody"), "no such agent")):
+            result = self.run_cli(*words)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn(text, result.stderr)
 
     def test_groups_and_quotas(self):
         self.sign_in()

@@ -5,8 +5,6 @@
 #include "control/commands/command.h"
 #include "control/events/event.h"
 #include "control/json_text.h"
-#include "control/quotas/quota.h"
-#include "control/sessions/session_store.h"
 
 #include <stdlib.h>
 
@@ -209,48 +207,4 @@ int agent_set_missing_programs(struct db_conn *conn, const char *agent_id, int64
     if (db_begin(conn, err) < 0)
         return -1;
     return db_end(conn, set_missing(conn, agent_id, generation, missing, err), err);
-}
-
-/* --- administration --- */
-
-static int set_draining(struct db_conn *conn, const struct actor *actor, const char *agent_id, bool draining,
-                        struct err *err) {
-    _cleanup_agent_ struct agent agent = {0};
-    if (agent_get(conn, agent_id, &agent, err) < 0 ||
-        agent_store_set_draining(conn, agent_id, draining, err) < 0 ||
-        audit_write(conn, actor, draining ? "agent.drain" : "agent.undrain", agent_id, "success", NULL, err) <
-            0)
-        return -1;
-    _cleanup_agent_ struct agent now = {0};
-    if (agent_get(conn, agent_id, &now, err) < 0)
-        return -1;
-    return announce(conn, agent_id, "changed", agent_shown_status(&now), err);
-}
-
-int agent_set_draining(struct db_conn *conn, const struct actor *actor, const char *agent_id, bool draining,
-                       struct err *err) {
-    if (db_begin(conn, err) < 0)
-        return -1;
-    return db_end(conn, set_draining(conn, actor, agent_id, draining, err), err);
-}
-
-static int delete_agent(struct db_conn *conn, const struct actor *actor, const char *agent_id,
-                        struct err *err) {
-    _cleanup_agent_ struct agent agent = {0};
-    if (agent_get(conn, agent_id, &agent, err) < 0)
-        return -1;
-    if (agent.status != AGENT_OFFLINE)
-        return err_set(err, ERR_CONFLICT, "agent_connected", "agent %s is connected: stop it first",
-                       agent_id);
-    if (session_end_of_agent(conn, agent_id, err) < 0 || home_forget_of_agent(conn, agent_id, err) < 0 ||
-        agent_store_delete(conn, agent_id, err) < 0 ||
-        audit_write(conn, actor, "agent.delete", agent_id, "success", NULL, err) < 0)
-        return -1;
-    return announce(conn, agent_id, "removed", "offline", err);
-}
-
-int agent_delete(struct db_conn *conn, const struct actor *actor, const char *agent_id, struct err *err) {
-    if (db_begin(conn, err) < 0)
-        return -1;
-    return db_end(conn, delete_agent(conn, actor, agent_id, err), err);
 }

@@ -144,8 +144,21 @@ int agent_count_online(struct db_conn *conn, int64_t *ret, struct err *err);
 /* An admin drains or undrains; audited, with event. */
 int agent_set_draining(struct db_conn *conn, const struct actor *actor, const char *agent_id, bool draining,
                        struct err *err);
-/* Removes it. ERR_CONFLICT "agent_connected" while it is connected. Its live sessions fail ("agent removed";
- * terminating ones are terminated) and its open commands fail. */
-int agent_delete(struct db_conn *conn, const struct actor *actor, const char *agent_id, struct err *err);
+struct agent_update {
+    bool has_draining, draining;
+    bool has_labels;
+    const json_t
+        *labels; /* object of texts, borrowed: instead of those that it registers with; NULL: its own */
+};
+/* Both at once; audited, with event. ERR_INVALID field "labels"; ERR_NOT_FOUND "agent_not_found". */
+int agent_update(struct db_conn *conn, const struct actor *actor, const char *agent_id,
+                 const struct agent_update *fields, struct agent *ret, struct err *err);
+/* Texts of at most 255 bytes under names of at most 63, 64 in all. NULL passes. */
+int agent_check_labels(const json_t *labels, struct err *err);
+/* Removes it. ERR_CONFLICT "agent_online" while it is connected, "agent_has_sessions" while it has live ones;
+ * with `force` neither matters: its live sessions fail ("agent removed"; terminating ones are terminated),
+ * its open commands fail, and its connection is closed by the event's way through the hubs. */
+int agent_delete(struct db_conn *conn, const struct actor *actor, const char *agent_id, bool force,
+                 struct err *err);
 
 #endif

@@ -221,6 +221,15 @@ int agent_store_set_draining(struct db_conn *conn, const char *agent_id, bool dr
                    "sis", agent_id, (int64_t)draining, now);
 }
 
+int agent_store_set_labels(struct db_conn *conn, const char *agent_id, const char *labels, struct err *err) {
+    char now[TIME_TEXT_SIZE];
+    if (db_now(conn, now, err) < 0)
+        return -1;
+    return db_exec(conn, NULL, err,
+                   "UPDATE agents SET given_labels = $2, updated_at = $3 WHERE agent_id = $1", "sss",
+                   agent_id, labels, now);
+}
+
 int agent_store_delete(struct db_conn *conn, const char *agent_id, struct err *err) {
     if (db_exec(conn, NULL, err, "DELETE FROM orphans WHERE agent_id = $1", "s", agent_id) < 0)
         return -1;
@@ -246,7 +255,7 @@ int agent_is_present(struct db_conn *conn, const char *agent_id, int64_t generat
     "a.agent_id, a.platform, a.region, a.status, a.draining, a.self_draining, a.max_sessions, "              \
     "a.cpu_millis, "                                                                                         \
     "a.memory_bytes, a.last_heartbeat, a.replica_id, a.generation, a.instance_id, a.version, a.created_at, " \
-    "a.updated_at, a.labels, a.metadata, "                                                                   \
+    "a.updated_at, COALESCE(a.given_labels, a.labels), a.metadata, "                                         \
     "(SELECT COUNT(*) FROM sessions s WHERE s.agent_id = a.agent_id AND s.state IN " ACTIVE_STATES ")"
 
 static void read_agent(struct db_rows *rows, struct agent *ret) {

@@ -49,6 +49,8 @@ int agent_store_of_replica(struct db_conn *conn, const char *replica_id, struct 
 int agent_store_set_missing(struct db_conn *conn, const char *agent_id, int64_t generation,
                             const char *missing, bool *ret_changed, struct err *err);
 int agent_store_set_draining(struct db_conn *conn, const char *agent_id, bool draining, struct err *err);
+/* `labels` NULL: its own again. */
+int agent_store_set_labels(struct db_conn *conn, const char *agent_id, const char *labels, struct err *err);
 int agent_store_delete(struct db_conn *conn, const char *agent_id, struct err *err);
 
 #endif

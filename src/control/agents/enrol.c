@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define REGION_MAX 63
+#define LABELS_MAX 64
 #define TEXT_MAX (64 * 1024)
 
 static int create_token(struct db_conn *conn, const struct actor *actor, const char *agent_id,
@@ -33,9 +34,11 @@ static int invalid(struct err *err, const char *field, const char *message) {
     return err_set_field(err, ERR_INVALID, "invalid_field", field, "%s", message);
 }
 
-static int check_labels(const json_t *labels, struct err *err) {
+int agent_check_labels(const json_t *labels, struct err *err) {
     const char *name;
     json_t *value;
+    if (json_object_size(labels) > LABELS_MAX)
+        return invalid(err, "labels", "must be at most 64");
     json_object_foreach ((json_t *)(uintptr_t)labels, name, value) {
         if (!json_is_string(value) || strlen(name) > 63 || json_string_length(value) > 255)
             return invalid(err, "labels", "must be texts of at most 255 bytes");
@@ -59,7 +62,7 @@ static int check(const struct agent_registration *r, struct err *err) {
                        "must be an object");
     if (r->metadata && json_dumpb(r->metadata, NULL, 0, JSON_COMPACT) > TEXT_MAX)
         return invalid(err, "metadata", "must have at most 64 KiB");
-    return check_labels(r->labels, err);
+    return agent_check_labels(r->labels, err);
 }
 
 /* How a registration is let in. */

@@ -199,10 +199,11 @@ static void test_a_dead_agent_can_be_removed(void **unused) {
     rig_run(&r, "agent-1", g);
     OK(session_request_stop(r.c, &r.alice, ending, NULL, id, &err));
     rig_session(&r, pending);
-    FAILS(agent_delete(r.c, &r.admin, "agent-1", &err), ERR_CONFLICT, "agent_connected");
+    FAILS(agent_delete(r.c, &r.admin, "agent-1", false, &err), ERR_CONFLICT, "agent_online");
     OK(agent_disconnected(r.c, "agent-1", g, &err));
-    OK(agent_delete(r.c, &r.admin, "agent-1", &err));
-    FAILS(agent_delete(r.c, &r.admin, "agent-1", &err), ERR_NOT_FOUND, "agent_not_found");
+    FAILS(agent_delete(r.c, &r.admin, "agent-1", false, &err), ERR_CONFLICT, "agent_has_sessions");
+    OK(agent_delete(r.c, &r.admin, "agent-1", true, &err));
+    FAILS(agent_delete(r.c, &r.admin, "agent-1", true, &err), ERR_NOT_FOUND, "agent_not_found");
     assert_int_equal(rig_state(&r, running), SESSION_FAILED);
     assert_int_equal(rig_state(&r, pending), SESSION_FAILED);
     assert_int_equal(rig_state(&r, ending), SESSION_TERMINATED);

@@ -122,7 +122,7 @@ static void test_homes_go_with_their_agent(void **unused) {
     OK(create(&r.alice, true, NULL, &err));
     assert_used(false, "alice", 1, 100, 256 * MI, 5 * GI);
     OK(agent_disconnected(r.c, "agent-1", 1, &err));
-    OK(agent_delete(r.c, &r.admin, "agent-1", &err));
+    OK(agent_delete(r.c, &r.admin, "agent-1", true, &err));
     assert_used(false, "alice", 0, 0, 0, 0);
 }
 
