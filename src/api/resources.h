@@ -162,6 +162,9 @@ void group_quota_delete(struct call *call);
 void user_get_one(struct call *call);
 void user_patch(struct call *call);
 void user_delete_one(struct call *call);
+/* signing_keys.c */
+void signing_key_list_get(struct call *call);
+void signing_key_post(struct call *call);
 /* api_keys.c */
 void api_key_list_get(struct call *call);
 void api_key_post(struct call *call);

@@ -60,6 +60,12 @@ const struct route route_table[] = {
     {"resetUserMfa", "DELETE", V1 "/users/{username}/mfa", ROUTE_ADMIN, ROUTE_ACCOUNT,
      .handler = user_mfa_delete, .area = SCOPE_USERS},
 
+    /* --- keys of access tokens --- */
+    {"listSigningKeys", "GET", V1 "/admin/signing-keys", ROUTE_ADMIN, .handler = signing_key_list_get,
+     .area = SCOPE_SETTINGS},
+    {"rotateSigningKey", "POST", V1 "/admin/signing-keys", ROUTE_ADMIN, .handler = signing_key_post,
+     .area = SCOPE_SETTINGS},
+
     /* --- API keys --- */
     {"listApiKeys", "GET", V1 "/api-keys", ROUTE_USER, .handler = api_key_list_get,
      .query = QUERY("user", "limit", "cursor")},

@@ -86,6 +86,15 @@ static int read_settings(struct control_plane *plane, struct db_conn *conn, stru
     return 0;
 }
 
+/* As above: there is a new signing key. */
+static void on_signing_keys(void *arg, const char *channel, const char *payload) {
+    struct control_plane *plane = arg;
+    struct err err = {0};
+    _cleanup_db_ struct db_conn *conn = NULL;
+    if (db_acquire(plane->db, &conn, &err) < 0 || keyring_reload(plane->keyring, conn, &err) < 0)
+        log_warn("the signing keys could not be read again", "error", err.message);
+}
+
 /* First administrator, catalogue, keys. */
 static int prepare_domain(struct control_plane *plane, struct err *err) {
     _cleanup_db_ struct db_conn *conn = NULL;
@@ -104,7 +113,9 @@ static int prepare_domain(struct control_plane *plane, struct err *err) {
         log_info("the first administrator was made", "user", "admin");
     if (template_install_builtin(conn, err) < 0)
         return err_wrap(err, "built-in templates");
-    return keyring_create(&plane->keyring, conn, setting_start_text(SETTING_JWT_SECRET), err);
+    if (keyring_create(&plane->keyring, conn, setting_start_text(SETTING_JWT_SECRET), err) < 0)
+        return -1;
+    return db_listen(plane->db, SIGNING_KEYS_CHANNEL, on_signing_keys, plane, err);
 }
 
 static int read_tls(struct control_plane *plane, struct err *err) {
@@ -184,6 +195,7 @@ static void stop_serving(struct control_plane *plane) {
     keyring_destroy(plane->keyring);
     if (plane->db)
         db_unlisten(plane->db, on_settings, plane);
+    db_unlisten(plane->db, on_signing_keys, plane);
     db_close(plane->db);
     http_tls_free(plane->tls);
     free(plane->data_dir);

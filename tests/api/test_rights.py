@@ -41,6 +41,8 @@ TABLE = {
     "endTotp":          ({"otp": "000000"},                              (401, 409, 409, 409, 409)),
     "newBackupCodes":   ({"otp": "000000"},                              (401, 409, 409, 409, 409)),
     "resetUserMfa":     (None,                                           (401, 403, 403, 403, 409)),
+    "listSigningKeys":  (None,                                           (401, 403, 403, 403, 200)),
+    "rotateSigningKey": (None,                                           (401, 403, 403, 403, 201)),
     "createUser":       ({"username": "walker", "password": "short"},    (401, 403, 403, 403, 400)),
     "listUsers":        (None,                                           (401, 403, 403, 403, 200)),
     "getUser":          (None,                                           (401, 200, 404, 404, 200)),

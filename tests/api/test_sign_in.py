@@ -1,4 +1,6 @@
 """The ways in: one-time codes, first set-up, logins and their end, limits on guessing."""
+import base64
+import json
 import threading
 import time
 import unittest
@@ -289,6 +291,37 @@ class Logins(ApiTest):
             "currentPassword": PASSWORD, "newPassword": "quite another password"}).status, 204)
         here.expect(200, "GET", "/auth/me")
         problem(self, there.api("GET", "/auth/me"), 401)
+
+
+class SigningKeys(ApiTest):
+    def test_rotation_signs_nobody_out(self):
+        before = self.server.client()
+        answer = self.server.anonymous().api("POST", "/auth/login", {"username": "admin", "password": PASSWORD})
+        cookies = cookies_of(answer)
+        made = self.admin.expect(201, "POST", "/admin/signing-keys")
+        self.assertEqual(set(made), {"kid", "signs", "createdAt", "retiredAt"})
+        listed = self.admin.expect(200, "GET", "/admin/signing-keys")["signingKeys"]
+        self.assertEqual([key["signs"] for key in listed], [True] + [False] * (len(listed) - 1))
+        self.assertEqual(listed[0], made)
+        after = self.server.client()
+        self.assertEqual(json.loads(base64.urlsafe_b64decode(after.token.split(".")[0] + "=="))["kid"], made["kid"])
+        for client in (before, after):
+            client.expect(200, "GET", "/auth/me")
+        cookie = {"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "X-CSRF-Token": cookies["csrf_token"]}
+        self.assertEqual(self.server.anonymous().api("POST", "/auth/logout", headers=cookie).status, 204)
+        self.server.restart()
+        for client in (before, after):
+            client.expect(200, "GET", "/auth/me")
+        self.assertIn(("admin", made["kid"], "allowed", None), audit(self.server, "signing_key.rotate"))
+
+    def test_the_keys_are_never_shown(self):
+        secrets = [row[0] for row in self.server.sql("SELECT secret FROM signing_keys")]
+        shown = self.admin.api("GET", "/admin/signing-keys").body.decode() + self.server.output + repr(
+            self.server.sql("SELECT * FROM audit_log"))
+        self.assertTrue(secrets)
+        for secret in secrets:
+            self.assertEqual(len(secret), 64)
+            self.assertNotIn(secret, shown)
 
 
 class Refresh(ApiTest):

@@ -159,8 +159,8 @@ static int prune(struct db_conn *conn, struct err *err) {
     time_format(clock_wall_ms() - days * 86400000, before);
     time_format(clock_wall_ms() - audit_days * 86400000, audit_before);
     if (event_prune(conn, err) < 0 || login_prune(conn, err) < 0 || api_key_expire(conn, err) < 0 ||
-        ticket_prune(conn, err) < 0 || audit_prune(conn, audit_before, err) < 0 ||
-        agent_token_prune(conn, err) < 0)
+        signing_keys_maintain(conn, err) < 0 || ticket_prune(conn, err) < 0 ||
+        audit_prune(conn, audit_before, err) < 0 || agent_token_prune(conn, err) < 0)
         return -1;
     return reconcile_store_prune(conn, before, err);
 }

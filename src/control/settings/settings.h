@@ -65,6 +65,7 @@ enum setting {
     SETTING_SHARE_LINKS,    /* "anyone", "users", "off" */
     /* what is kept */
     SETTING_HISTORY_DAYS,       /* ended sessions and commands stay readable */
+    SETTING_KEY_ROTATION_DAYS,  /* a signing key signs for so long; 0: until told otherwise */
     SETTING_AUDIT_DAYS,         /* audit rows stay */
     SETTING_AUDIT_REFUSED_RATE, /* rows a minute that refused attempts may write */
     SETTINGS

@@ -117,6 +117,9 @@ const struct setting_row setting_table[SETTINGS] = {
                                      "users, nobody"},
     [SETTING_HISTORY_DAYS] = {"history-days", STORED_INTEGER, "30", 1, 3650, .group = "Retention",
                               .metavar = "DAYS", .help = "ended sessions and commands can be read this long"},
+    [SETTING_KEY_ROTATION_DAYS] =
+        {"key-rotation-days", STORED_INTEGER, "30", 0, 3650, .group = "Retention", .metavar = "DAYS",
+         .help = "a new key signs access tokens after so many days; 0: only when told to"},
     [SETTING_AUDIT_DAYS] = {"audit-days", STORED_INTEGER, "365", 1, 36500, .group = "Retention",
                             .metavar = "DAYS", .help = "entries of the audit log are kept this long"},
     [SETTING_AUDIT_REFUSED_RATE] = {"audit-refused-rate", STORED_INTEGER, "600", 1, 100000,

@@ -26,8 +26,27 @@ struct keyring;
  */
 int keyring_create(struct keyring **ret, struct db_conn *conn, const char *jwt_secret, struct err *err);
 void keyring_destroy(struct keyring *keyring); /* accepts NULL */
-/* Makes a new signing key; the others go on checking. */
-int keyring_rotate(struct keyring *keyring, struct db_conn *conn, struct err *err);
+/* Reads the keys again: another replica has made one (SIGNING_KEYS_CHANNEL speaks). Keys that tokens name are
+ * found without it; it is what makes this replica sign with the newest. */
+int keyring_reload(struct keyring *keyring, struct db_conn *conn, struct err *err);
+#define SIGNING_KEYS_CHANNEL "signing_keys"
+#define SIGNING_KEY_KEEP_MS (60 * 60 * 1000) /* a key checks for this long after the next one was made */
+
+struct signing_key_info {
+    char kid[JWT_KID_MAX + 1];
+    char created_at[TIME_TEXT_SIZE], retired_at[TIME_TEXT_SIZE]; /* "": checks tokens still */
+};
+#define SIGNING_KEYS_SHOWN 100
+/* Newest first: the first one signs. */
+int signing_keys_list(struct db_conn *conn, struct signing_key_info keys[SIGNING_KEYS_SHOWN],
+                      size_t *ret_count, struct err *err);
+/* Makes a new signing key; the others go on checking for SIGNING_KEY_KEEP_MS, so that nobody is signed out.
+ * One transaction with audit "signing_key.rotate"; all replicas are told. `ret` may be NULL. */
+int keyring_rotate(struct keyring *keyring, struct db_conn *conn, const struct actor *actor,
+                   struct signing_key_info *ret, struct err *err);
+/* Now and then, by the reconciler: a new key when the newest is older than the setting key-rotation-days;
+ * keys whose tokens have all expired are forgotten. */
+int signing_keys_maintain(struct db_conn *conn, struct err *err);
 
 /* What a login gives to the client, once. */
 struct login_tokens {

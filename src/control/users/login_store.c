@@ -1,64 +1,7 @@
 #include "control/users/login_store.h"
 
 #include "base/str.h"
-#include "control/users/keyring.h"
 #include "control/users/user_store.h"
-
-#include <sodium.h>
-
-/* --- signing keys --- */
-
-static bool read_key(struct db_rows *rows, struct signing_key *ret) {
-    const char *secret = db_text(rows, 2);
-    size_t got = 0;
-    ret->id = db_int(rows, 0);
-    db_copy(rows, 1, ret->kid, sizeof ret->kid);
-    return secret &&
-           sodium_hex2bin(ret->key, sizeof ret->key, secret, strlen(secret), NULL, &got, NULL) == 0 &&
-           got == sizeof ret->key;
-}
-
-static int first_key(struct db_conn *conn, struct signing_key *ret, struct err *err) {
-    _cleanup_rows_ struct db_rows *rows = NULL;
-    int status = db_row(conn, &rows, err, "SELECT id, kid, secret FROM signing_keys ORDER BY id LIMIT 1", "");
-    if (status > 0 && !read_key(rows, ret))
-        return err_set(err, ERR_INTERNAL, NULL, "the first signing key cannot be read");
-    return status < 0 ? -1 : 0;
-}
-
-int signing_key_store_list(struct db_conn *conn, struct signing_key keys[KEYRING_MAX], size_t *ret_count,
-                           struct signing_key *ret_first, struct err *err) {
-    _cleanup_rows_ struct db_rows *rows = NULL;
-    if (first_key(conn, ret_first, err) < 0 ||
-        db_query(conn, &rows, err,
-                 "SELECT id, kid, secret FROM (SELECT id, kid, secret FROM signing_keys ORDER BY id DESC "
-                 "LIMIT $1) AS newest "
-                 "ORDER BY id",
-                 "i", (int64_t)KEYRING_MAX) < 0)
-        return -1;
-    size_t count = 0;
-    int status;
-    while ((status = db_next(rows, err)) > 0) {
-        if (read_key(rows, &keys[count]))
-            count++;
-    }
-    *ret_count = count;
-    return status;
-}
-
-int signing_key_store_insert(struct db_conn *conn, const char *kid, const uint8_t key[JWT_KEY_SIZE],
-                             struct err *err) {
-    char now[TIME_TEXT_SIZE], secret[JWT_KEY_SIZE * 2 + 1];
-    if (db_now(conn, now, err) < 0)
-        return -1;
-    sodium_bin2hex(secret, sizeof secret, key, JWT_KEY_SIZE);
-    int status = db_exec(
-        conn, NULL, err,
-        "INSERT INTO signing_keys (kid, secret, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        "sss", kid, secret, now);
-    sodium_memzero(secret, sizeof secret);
-    return status;
-}
 
 /* --- logins --- */
 

@@ -314,7 +314,7 @@ static void test_keys_rotate_without_logging_out(void **unused) {
     struct login_tokens before = {0}, after = {0};
     struct login login = {0};
     OK(login_create(r.c, keyring, &alice, NULL, NULL, &before, &err));
-    OK(keyring_rotate(keyring, r.c, &err));
+    OK(keyring_rotate(keyring, r.c, &r.admin, NULL, &err));
     OK(login_create(r.c, keyring, &alice, NULL, NULL, &after, &err));
     OK(login_find_token(r.c, keyring, before.access, strlen(before.access), &login, &err));
     assert_true(login_csrf_matches(&login, before.csrf));
@@ -329,6 +329,45 @@ static void test_keys_rotate_without_logging_out(void **unused) {
     OK(keyring_create(&again, r.c, secret, &err));
     assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM signing_keys"), 3);
     OK(login_find_token(r.c, again, after.access, strlen(after.access), &login, &err));
+    /* Told of it, a replica signs with the newest; before that it goes on with its own. */
+    char kid[JWT_KID_MAX + 1], newest[JWT_KID_MAX + 1];
+    uint8_t bytes[JWT_KEY_SIZE];
+    struct signing_key_info made = {0};
+    OK(keyring_rotate(keyring, r.c, &r.admin, &made, &err));
+    keyring_newest(keyring, newest, bytes);
+    keyring_newest(replica, kid, bytes);
+    assert_string_equal(newest, made.kid);
+    assert_string_not_equal(kid, newest);
+    OK(keyring_reload(replica, r.c, &err));
+    keyring_newest(replica, kid, bytes);
+    assert_string_equal(kid, newest);
+    /* Keys are forgotten when their tokens have expired, and not before; CSRF tokens do not mind. */
+    OK(signing_keys_maintain(r.c, &err));
+    assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NOT NULL"), 0);
+    clock_test_shift(0, SIGNING_KEY_KEEP_MS + 1000);
+    OK(signing_keys_maintain(r.c, &err));
+    assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM signing_keys WHERE secret <> ''"), 1);
+    OK(login_find_cookie(r.c, keyring, before.cookie, &login, &err));
+    assert_true(login_csrf_matches(&login, before.csrf));
+    keyring_destroy(again);
+    OK(keyring_create(&again, r.c, secret, &err)); /* a retired JWT_SECRET stays retired */
+    keyring_newest(again, kid, bytes);
+    assert_string_equal(kid, newest);
+    OK(login_find_cookie(r.c, again, before.cookie, &login, &err));
+    assert_true(login_csrf_matches(&login, before.csrf));
+    /* After the setting's days there is a new one, once. */
+    clock_test_shift(0, (int64_t)31 * 86400000);
+    OK(signing_keys_maintain(r.c, &err));
+    OK(signing_keys_maintain(r.c, &err));
+    assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL"), 2);
+    OK(keyring_reload(keyring, r.c, &err));
+    keyring_newest(keyring, kid, bytes);
+    assert_string_not_equal(kid, newest);
+    OK(setting_set(r.c, SETTING_KEY_ROTATION_DAYS, 0, &err));
+    clock_test_shift(0, (int64_t)100 * 86400000);
+    OK(signing_keys_maintain(r.c, &err));
+    assert_int_equal(query_number(r.c, "SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL"), 1);
+    clock_test_shift(0, 0);
     /* A token of a key that nobody has. */
     char forged[JWT_TEXT_MAX + 1];
     uint8_t key[JWT_KEY_SIZE] = {9};
