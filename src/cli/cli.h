@@ -12,6 +12,7 @@ int cli_login(int argc, char **argv);
 int cli_logout(int argc, char **argv);
 int cli_session(int argc, char **argv);
 int cli_template(int argc, char **argv);
+int cli_apply(int argc, char **argv);
 int cli_agent_admin(int argc, char **argv); /* agent list|show: `agent` without a verb runs one (main/) */
 int cli_command(int argc, char **argv);
 int cli_share(int argc, char **argv);

@@ -114,20 +114,27 @@ static int problem(const struct http_client_response *response, struct err *err)
     return err_set(err, kind, code, "%s", strbuf_str(&text));
 }
 
-static int send_once(const struct client *client, const char *method, const char *path, const char *body,
-                     struct http_client_response *response, struct err *err) {
+/* What goes with a request: `text` NULL for nothing. */
+struct payload {
+    const char *type, *text;
+    size_t length;
+};
+
+static int send_once(const struct client *client, const char *method, const char *path,
+                     const struct payload *payload, struct http_client_response *response, struct err *err) {
     _cleanup_free_ char *url = str_format("%s/api/v1%s", client->url, path);
+    _cleanup_free_ char *type =
+        str_format("Content-Type: %s", payload->type ? payload->type : "application/json");
     _cleanup_free_ char *authorization =
         client->token ? str_format("Authorization: Bearer %s", client->token) : NULL;
-    const char *headers[] = {"Accept: application/json",
-                             body ? "Content-Type: application/json" : authorization,
-                             body ? authorization : NULL, NULL};
+    const char *headers[] = {"Accept: application/json", payload->text ? type : authorization,
+                             payload->text ? authorization : NULL, NULL};
     struct http_client_request request = {.method = method,
                                           .url = url,
                                           .ca_file = client->ca_file,
                                           .headers = headers,
-                                          .body = body,
-                                          .body_length = body ? strlen(body) : 0,
+                                          .body = payload->text,
+                                          .body_length = payload->length,
                                           .timeout_ms = CALL_LIMIT_MS};
     return http_client_request(&request, response, err);
 }
@@ -138,7 +145,8 @@ static int refresh(struct client *client, struct err *err) {
     _cleanup_free_ char *text = json_dumps(body, JSON_COMPACT);
     struct client anonymous = {.url = client->url, .ca_file = client->ca_file};
     struct http_client_response response = {0};
-    if (send_once(&anonymous, "POST", "/auth/refresh", text, &response, err) < 0)
+    struct payload payload = {.text = text, .length = strlen(text)};
+    if (send_once(&anonymous, "POST", "/auth/refresh", &payload, &response, err) < 0)
         return -1;
     _cleanup_json_ json_t *root = json_loadb(strbuf_str(&response.body), response.body.length, 0, NULL);
     const char *token = json_string_value(json_object_get(root, "token"));
@@ -159,13 +167,13 @@ static int refresh(struct client *client, struct err *err) {
     return result;
 }
 
-static int call(struct client *client, const char *method, const char *path, const char *body,
+static int call(struct client *client, const char *method, const char *path, const struct payload *payload,
                 struct http_client_response *response, struct err *err) {
-    if (send_once(client, method, path, body, response, err) < 0)
+    if (send_once(client, method, path, payload, response, err) < 0)
         return err_wrap(err, "%s", client->url);
     if (response->status == 401 && client->refresh_token) {
         http_client_response_finish(response);
-        if (refresh(client, err) < 0 || send_once(client, method, path, body, response, err) < 0)
+        if (refresh(client, err) < 0 || send_once(client, method, path, payload, response, err) < 0)
             return -1;
     }
     if (response->status >= 400)
@@ -173,26 +181,43 @@ static int call(struct client *client, const char *method, const char *path, con
     return 0;
 }
 
+static int parse_answer(const struct http_client_response *response, json_t **ret, struct err *err) {
+    *ret = response->body.length ? json_loadb(response->body.data, response->body.length, 0, NULL) : NULL;
+    return *ret || !response->body.length
+               ? 0
+               : err_set(err, ERR_INTERNAL, NULL, "the server's answer is not JSON");
+}
+
 int client_call(struct client *client, const char *method, const char *path, json_t *body, json_t **ret,
                 struct err *err) {
     _cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct payload payload = {.text = text, .length = text ? strlen(text) : 0};
     struct http_client_response response = {0};
-    int result = call(client, method, path, text, &response, err);
-    if (result == 0 && ret) {
-        *ret = NULL;
-        if (response.body.length) {
-            *ret = json_loadb(response.body.data, response.body.length, 0, NULL);
-            if (!*ret)
-                result = err_set(err, ERR_INTERNAL, NULL, "the server's answer is not JSON");
-        }
-    }
+    int result = call(client, method, path, &payload, &response, err);
+    if (result == 0 && ret)
+        result = parse_answer(&response, ret, err);
+    http_client_response_finish(&response);
+    return result;
+}
+
+int client_send(struct client *client, const char *method, const char *path, const char *type,
+                const char *text, size_t length, json_t **ret, struct err *err) {
+    struct payload payload = {.type = type, .text = text, .length = length};
+    struct http_client_response response = {0};
+    struct err unread = {0};
+    int result = call(client, method, path, &payload, &response, err);
+    *ret = NULL;
+    if (result == 0)
+        result = parse_answer(&response, ret, err);
+    else
+        (void)parse_answer(&response, ret, &unread);
     http_client_response_finish(&response);
     return result;
 }
 
 int client_get_text(struct client *client, const char *path, struct strbuf *text, struct err *err) {
     struct http_client_response response = {0};
-    int result = call(client, "GET", path, NULL, &response, err);
+    int result = call(client, "GET", path, &(struct payload){0}, &response, err);
     if (result == 0)
         strbuf_append(text, strbuf_str(&response.body), response.body.length);
     http_client_response_finish(&response);

@@ -32,6 +32,10 @@ void client_finish(struct client *client);
  * expired token is refreshed once. Statuses from 400 on give an error with the problem's code and text. */
 int client_call(struct client *client, const char *method, const char *path, json_t *body, json_t **ret,
                 struct err *err);
+/* The same with a body of any type. *ret (owned, may be NULL) is the answer in any case: with a status from
+ * 400 on the problem, whose `fields` say more than the error's text. */
+int client_send(struct client *client, const char *method, const char *path, const char *type,
+                const char *text, size_t length, json_t **ret, struct err *err);
 /* The raw answer of a GET (logs). `text` is initialised by the caller. */
 int client_get_text(struct client *client, const char *path, struct strbuf *text, struct err *err);
 /* Streams a GET to `fn` (see http_client_stream). */

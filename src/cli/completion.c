@@ -10,7 +10,9 @@ const struct cli_noun cli_nouns[] = {
     {"logout", "", "end the sign-in", cli_logout},
     {"session", "create list show open set stop logs", "sessions: applications that run", cli_session},
     {"share", "create list revoke", "shares: others who may see or use a session", cli_share},
-    {"template", "list show", "templates: applications that can be started", cli_template},
+    {"template", "list show create edit delete export", "templates: applications that can be started",
+     cli_template},
+    {"apply", "", "bring files of templates to the server", cli_apply},
     {"group", "list show create set delete members add role remove", "groups: users who belong together",
      cli_group},
     {"quota", "show set clear", "what a user or a group may hold at once", cli_quota},
@@ -49,7 +51,8 @@ static void bash(void) {
                    cli_nouns[i].verbs);
     printf("    esac; return; fi\n"
            "    case $noun/$verb in\n"
-           "        session/create|template/show) COMPREPLY=($(compgen -W \"$(streamspace template list "
+           "        session/create|template/show|template/edit|template/delete|template/export) "
+           "COMPREPLY=($(compgen -W \"$(streamspace template list "
            "2>/dev/null | "
            "awk 'NR>1{print $1}')\" -- \"$word\"));;\n"
            "        group/show|group/set|group/delete|group/members|group/add|group/role|group/remove) "

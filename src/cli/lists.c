@@ -1,4 +1,4 @@
-/* Nouns that are mostly looked at: templates, agents, commands. */
+/* Nouns that are mostly looked at: agents, commands. */
 #include "cli/cli.h"
 
 #include "base/cleanup.h"
@@ -7,7 +7,7 @@
 
 struct list_options {
     bool force, own;
-    const char *output, *category, *search, *agent, *session, *status;
+    const char *output, *agent, *session, *status;
 };
 
 #define FIELD(name) OPTION_FIELD(struct list_options, name)
@@ -25,63 +25,6 @@ static int show(struct client *client, const char *path, const struct column *co
     else
         output_record(object, columns, count);
     return 0;
-}
-
-static const struct option_spec template_table[] = {
-    OUTPUT_OPTION,
-    {"category", NULL, OPTION_TEXT, FIELD(category), "NAME", NULL, NULL, 0, 0, false,
-     "list: only this category"},
-    {"search", NULL, OPTION_TEXT, FIELD(search), "TEXT", NULL, NULL, 0, 0, false, "list: only what matches"},
-};
-
-static const struct column template_columns[] = {
-    {"NAME", "name"},         {"TITLE", "displayName"},       {"CATEGORY", "category"},
-    {"CPU", "resources.cpu"}, {"MEMORY", "resources.memory"}, {"AVAILABLE", "available"},
-};
-
-static const struct column template_record[] = {
-    {"Name", "name"},
-    {"Title", "displayName"},
-    {"Description", "description"},
-    {"Category", "category"},
-    {"Protocol", "protocol"},
-    {"CPU", "resources.cpu"},
-    {"Memory", "resources.memory"},
-    {"Tags", "tags"},
-    {"Available", "available"},
-    {"Why not", "unavailableReason"},
-};
-
-static int template_list(struct client *client, const struct strv *words, void *arg, struct err *err) {
-    const struct list_options *options = arg;
-    _cleanup_strbuf_ struct strbuf path = STRBUF_MAX(4096);
-    strbuf_puts(&path, "/templates?limit=200");
-    if (options->category)
-        verbs_query(&path, "category", options->category);
-    if (options->search)
-        verbs_query(&path, "search", options->search);
-    return verbs_list(client, strbuf_str(&path), "templates", template_columns, ARRAY_SIZE(template_columns),
-                      "No template matches.", options->output, err);
-}
-
-static int template_show(struct client *client, const struct strv *words, void *arg, struct err *err) {
-    if (!id_is_template(words->items[1]))
-        return err_set(err, ERR_INVALID, NULL, "'%s' is no template name", words->items[1]);
-    _cleanup_free_ char *path = str_format("/templates/%s", words->items[1]);
-    return show(client, path, template_record, ARRAY_SIZE(template_record), arg, err);
-}
-
-static const struct verb template_verbs[] = {
-    {"list", "", 0, "what can be started", template_list},
-    {"show", "NAME", 1, "everything about one", template_show},
-};
-
-int cli_template(int argc, char **argv) {
-    struct list_options options = {0};
-    return verbs_run(&(struct verb_table){"template", "Templates: applications that can be started.",
-                                          template_verbs, ARRAY_SIZE(template_verbs), template_table,
-                                          ARRAY_SIZE(template_table), &options},
-                     argc, argv);
 }
 
 static const struct option_spec agent_table[] = {

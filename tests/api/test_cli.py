@@ -38,7 +38,7 @@ class CommandLine(unittest.TestCase):
 
     def test_help_and_version_everywhere(self):
         self.assertRegex(self.good("--version"), r"^streamspace \d+\.\d+\.\d+\n$")
-        for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"],
+        for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"], ["apply"],
                       ["share"], ["group"], ["quota"], ["command"], ["settings"], ["audit"], ["completion"]):
             self.assertIn("usage:", self.good(*words, "--help"))
 
@@ -50,6 +50,65 @@ class CommandLine(unittest.TestCase):
             result = self.run_cli(*words)
             self.assertEqual(result.returncode, 2, words)
             self.assertIn(text, result.stderr)
+
+    def write(self, name, text):
+        path = os.path.join(self.place.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    @staticmethod
+    def template_file(name, title="A title", more=""):
+        return ("apiVersion: stream.space/v1alpha1\nkind: Template\nmetadata:\n  name: " + name +
+                f"\nspec:\n  displayName: {title}\n  command: [xterm]\n{more}")
+
+    def test_apply(self):
+        self.sign_in()
+        one = self.write("apply/one.yaml", self.template_file("cli-one"))
+        self.write("apply/two.yml", self.template_file("cli-two") + "---\n" + self.template_file("cli-three"))
+        self.write("apply/notes.txt", "not taken")
+        self.assertEqual(self.good("apply", "-f", one, "--dry-run"), "template/cli-one created (dry run)\n")
+        self.assertEqual(self.good("apply", "-f", self.place.path + "/apply"),
+                         "template/cli-one created\ntemplate/cli-two created\ntemplate/cli-three created\n")
+        self.assertEqual(self.good("apply", "-f-", input_text=self.template_file("cli-one", "Other")),
+                         "template/cli-one updated\n")
+        bad = self.write("bad/bad.yaml", self.template_file("cli-bad", more="  vnc: {port: x}\n  colour: red\n"))
+        self.write("bad/good.yaml", self.template_file("cli-good"))
+        result = self.run_cli("apply", "-f", self.place.path + "/bad")
+        self.assertEqual((result.returncode, result.stdout), (1, "template/cli-good created\n"))
+        self.assertEqual(result.stderr, f"{bad}:8:15: spec.vnc.port: must be a whole number from 1 to 65535\n"
+                         f"{bad}:9:3: spec.colour: is not known here\n"
+                         "streamspace: 1 of 2 files were not applied\n")
+        for words, text in (([], "say which file"), (["x.yaml"], "given by -f"), (["-f"], "filename")):
+            result = self.run_cli("apply", *words)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(text, result.stderr)
+        self.assertIn("no-such.yaml", self.run_cli("apply", "-f", "/no-such.yaml").stderr)
+
+    def test_templates_are_edited(self):
+        self.sign_in()
+        path = self.write("new.yaml", self.template_file("cli-new"))
+        self.assertEqual(self.good("template", "create", path, "--dry-run"), "cli-new would be created.\n")
+        self.assertEqual(self.good("template", "create", path), "cli-new is created.\n")
+        self.assertIn("there is a template cli-new", self.run_cli("template", "create", path).stderr)
+        editor = {"EDITOR": "sed -i s/A.title/Changed/"}
+        self.assertEqual(self.good("template", "edit", "cli-new", env=editor), "cli-new is changed.\n")
+        self.assertIn("displayName: Changed", self.good("template", "export", "cli-new"))
+        self.assertEqual(self.good("template", "edit", "cli-new", env=editor), "Nothing is changed.\n")
+        result = self.run_cli("template", "edit", "cli-new", env={"EDITOR": "sed -i s/command/comand/",
+                                                                  "TMPDIR": self.place.path})
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"streamspace-cli-new-\w+\.yaml:\d+:\d+: spec\.comand: is not known here; is command meant\?")
+        self.assertIn("your text stays in " + self.place.path, result.stderr)
+        self.assertIn("failed; nothing is changed", self.run_cli("template", "edit", "cli-new", env={"EDITOR": "false"}).stderr)
+        everything = self.good("template", "export")
+        self.assertIn("unchanged", self.good("apply", "-f", "-", input_text=everything))
+        self.assertEqual(self.good("template", "delete", "cli-new"), "cli-new is deleted.\n")
+        self.good("apply", "-f", "-", input_text=self.template_file("krita"))
+        self.assertIn("Overridden     yes", self.good("template", "show", "krita"))
+        self.assertEqual(self.good("template", "delete", "krita"), "krita is as it was delivered.\n")
+        self.assertIn("cli-agent", self.good("template", "show", "krita"))
 
     def test_without_a_sign_in(self):
         result = self.run_cli("session", "list", env={"XDG_CONFIG_HOME": self.place.path + "/nobody"})
