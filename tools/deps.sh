@@ -15,7 +15,8 @@ build="gcc clang meson ninja-build pkg-config libc6-dev make
 run="bubblewrap passt nftables iproute2 procps tigervnc-standalone-server openbox xterm xauth x11-xkb-utils xkb-data
   xfonts-base fonts-dejavu-core fontconfig-config firefox-esr"
 # Real browsers, displays, sanitizers, and a PostgreSQL server that the tests start and end themselves.
-test="chromium xdotool x11-utils clang-format libclang-rt-14-dev sqlite3 util-linux curl postgresql-15"
+# promtool of the package prometheus checks what /metrics says.
+test="prometheus chromium xdotool x11-utils clang-format libclang-rt-14-dev sqlite3 util-linux curl postgresql-15"
 bench="websockify nginx-light wrk"
 fuzz="libclang-rt-14-dev clang"
 fresh="mmdebstrap"

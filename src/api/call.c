@@ -53,6 +53,14 @@ const char *call_safe_path(const struct call *call) {
     return str_starts(path, "/share/") ? "/share/{token}" : path;
 }
 
+/* The session that the request is about, or NULL. */
+static const char *session_of(const struct call *call) {
+    if (*call->session_name)
+        return call->session_name;
+    bool named = call->route && strstr(call->route->pattern, "/sessions/{name}");
+    return named ? call_param(call, 0) : NULL;
+}
+
 static void log_call(const struct call *call, int status, int64_t microseconds) {
     /* What changes something or fails is worth a line; what merely looks is not, and costs a fifth of its
      * time. */
@@ -67,7 +75,8 @@ static void log_call(const struct call *call, int status, int64_t microseconds) 
     log_write(level, "request", "request", http_request_id(call->request), "method",
               http_method(call->request), "path", call_safe_path(call), "status", code, "ms", took, "peer",
               http_peer(call->request), "user", call->known ? call->login.user.username : NULL, "agent",
-              *call->agent_id ? call->agent_id : NULL, (char *)0);
+              *call->agent_id ? call->agent_id : NULL, "session", session_of(call), "command",
+              *call->command_id ? call->command_id : NULL, (char *)0);
 }
 
 void call_headers(struct call *call) {

@@ -26,7 +26,7 @@
 #define LIST_LIMIT_MAX 200
 
 struct log_streams;
-struct refusals;
+struct refusal_log;
 
 struct api {
     struct db *db;
@@ -38,7 +38,7 @@ struct api {
     bool secure; /* the page is reached through https: cookies are Secure and bear the __Host- prefix */
     struct workers *workers;
     struct workers *exporters; /* of what is too long for one answer */
-    struct refusals *refusals;
+    struct refusal_log *refusals;
     struct rate_limit *login_accounts, *login_addresses, *link_addresses, *code_accounts;
     struct traffic *traffic;
     struct log_streams *log_streams;
@@ -67,7 +67,9 @@ struct call {
     struct user account;             /* for ROUTE_ACCOUNT */
     void *body;                      /* the row's body struct, filled */
     char agent_id[AGENT_ID_MAX + 1]; /* for agents: who is calling, for the log */
-    unsigned retry_after;            /* seconds, for 429 and 503 */
+    /* What came of it, for the log: handlers fill these in before they answer. */
+    char session_name[SESSION_NAME_MAX + 1], command_id[COMMAND_ID_MAX + 1];
+    unsigned retry_after; /* seconds, for 429 and 503 */
 };
 
 /* The n-th {parameter} of the path, decoded. */

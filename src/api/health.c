@@ -1,5 +1,6 @@
 /* How the server is: for load balancers, for Prometheus, for administrators. */
 #include "api/call.h"
+#include "api/refusals.h"
 #include "api/resources.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -117,6 +118,10 @@ void metrics_get(struct call *call) {
     put_one(&text, "streamspace_db_statements_total", "counter", "Database statements.", (double)statements);
     put_one(&text, "streamspace_db_seconds_total", "counter", "Time spent in database statements.",
             (double)microseconds / 1e6);
+    db_metrics(api->db, &text);
+    put_one(&text, "streamspace_audit_suppressed_total", "counter",
+            "Refused attempts that were counted in the audit log instead of written one by one.",
+            (double)refusals_suppressed(api->refusals));
     size_t count;
     const struct metric *table = hub_metrics(api->hub, &count);
     metrics_print(&text, table, count);

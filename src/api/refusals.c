@@ -27,7 +27,7 @@ struct note {
     const char *outcome;
 };
 
-struct refusals {
+struct refusal_log {
     struct db *db;
     struct rate_limit *addresses;
     pthread_mutex_t lock;
@@ -45,7 +45,7 @@ struct refusals {
 /* --- how many may --- */
 
 /* Under the lock. */
-static bool take_place(struct refusals *refusals) {
+static bool take_place(struct refusal_log *refusals) {
     int64_t rate = setting_now(SETTING_AUDIT_REFUSED_RATE), now = clock_ms(), full = rate * MINUTE_MS;
     refusals->level += (now - refusals->level_at) * rate;
     refusals->level_at = now;
@@ -57,7 +57,7 @@ static bool take_place(struct refusals *refusals) {
     return true;
 }
 
-void refusals_note(struct refusals *refusals, const struct actor *actor, const char *action,
+void refusals_note(struct refusal_log *refusals, const struct actor *actor, const char *action,
                    const char *target, const char *outcome, const char *detail) {
     bool may = rate_limit_take(refusals->addresses, actor->address ? actor->address : "", NULL);
     pthread_mutex_lock(&refusals->lock);
@@ -78,7 +78,7 @@ void refusals_note(struct refusals *refusals, const struct actor *actor, const c
     pthread_mutex_unlock(&refusals->lock);
 }
 
-uint64_t refusals_suppressed(const struct refusals *refusals) {
+uint64_t refusals_suppressed(const struct refusal_log *refusals) {
     return atomic_load_explicit(&refusals->suppressed, memory_order_relaxed);
 }
 
@@ -105,7 +105,7 @@ static int write_notes(struct db_conn *conn, const struct note *notes, size_t co
     return untold ? audit_write(conn, &ACTOR_SYSTEM, "audit.suppress", NULL, AUDIT_REFUSED, detail, err) : 0;
 }
 
-static int write_batch(struct refusals *refusals, const struct note *notes, size_t count, uint64_t untold,
+static int write_batch(struct refusal_log *refusals, const struct note *notes, size_t count, uint64_t untold,
                        struct err *err) {
     _cleanup_db_ struct db_conn *conn = NULL;
     if (db_acquire(refusals->db, &conn, err) < 0 || db_begin(conn, err) < 0)
@@ -114,7 +114,7 @@ static int write_batch(struct refusals *refusals, const struct note *notes, size
 }
 
 /* Under the lock: waits for notes, or until something is to be told of those that were not written. */
-static void wait_for_some(struct refusals *refusals, int64_t next_summary) {
+static void wait_for_some(struct refusal_log *refusals, int64_t next_summary) {
     while (!refusals->count && !refusals->ending && !(refusals->untold && clock_ms() >= next_summary)) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -123,7 +123,7 @@ static void wait_for_some(struct refusals *refusals, int64_t next_summary) {
     }
 }
 
-static void wait_to_retry(struct refusals *refusals) {
+static void wait_to_retry(struct refusal_log *refusals) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += RETRY_MS / 1000;
@@ -132,7 +132,7 @@ static void wait_to_retry(struct refusals *refusals) {
 }
 
 static void *work(void *arg) {
-    struct refusals *refusals = arg;
+    struct refusal_log *refusals = arg;
     static _Thread_local struct note notes[BATCH];
     int64_t next_summary = clock_ms();
     pthread_mutex_lock(&refusals->lock);
@@ -168,8 +168,8 @@ static void *work(void *arg) {
 
 /* --- life --- */
 
-int refusals_create(struct refusals **ret, struct db *db, struct err *err) {
-    struct refusals *refusals = mem_zalloc(sizeof *refusals);
+int refusals_create(struct refusal_log **ret, struct db *db, struct err *err) {
+    struct refusal_log *refusals = mem_zalloc(sizeof *refusals);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -192,7 +192,7 @@ int refusals_create(struct refusals **ret, struct db *db, struct err *err) {
     return 0;
 }
 
-void refusals_stop(struct refusals *refusals) {
+void refusals_stop(struct refusal_log *refusals) {
     if (!refusals || !refusals->started)
         return;
     pthread_mutex_lock(&refusals->lock);
@@ -203,7 +203,7 @@ void refusals_stop(struct refusals *refusals) {
     refusals->started = false;
 }
 
-void refusals_destroy(struct refusals *refusals) {
+void refusals_destroy(struct refusal_log *refusals) {
     if (!refusals)
         return;
     refusals_stop(refusals);

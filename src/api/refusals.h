@@ -14,17 +14,17 @@
 #define REFUSALS_QUEUE_MAX 1024
 #define REFUSALS_PER_ADDRESS 60
 
-struct refusals;
+struct refusal_log;
 
-int refusals_create(struct refusals **ret, struct db *db, struct err *err);
+int refusals_create(struct refusal_log **ret, struct db *db, struct err *err);
 /* Writes what waits and ends the thread; later notes are dropped. Accepts NULL, may be repeated. */
-void refusals_stop(struct refusals *refusals);
-void refusals_destroy(struct refusals *refusals); /* stops; accepts NULL */
+void refusals_stop(struct refusal_log *refusals);
+void refusals_destroy(struct refusal_log *refusals); /* stops; accepts NULL */
 
 /* Never waits. The texts are copied; `target` and `detail` may be NULL. `outcome` is one of audit.h's. */
-void refusals_note(struct refusals *refusals, const struct actor *actor, const char *action,
+void refusals_note(struct refusal_log *refusals, const struct actor *actor, const char *action,
                    const char *target, const char *outcome, const char *detail);
 /* Notes that were not written for want of room. */
-uint64_t refusals_suppressed(const struct refusals *refusals);
+uint64_t refusals_suppressed(const struct refusal_log *refusals);
 
 #endif

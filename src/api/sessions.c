@@ -111,6 +111,7 @@ void session_create_post(struct call *call) {
     _cleanup_refusals_ struct refusals refusals = {0};
     _cleanup_free_ char *kept = NULL;
     int result = create_or_repeat(call, &session, &refusals, &kept, &err);
+    str_copy(call->session_name, sizeof call->session_name, result == 0 ? session.name : "");
     if (result == 0) {
         answer_session(call, &session);
     } else if (result > 0) {
@@ -201,6 +202,7 @@ static void end_session(struct call *call) {
         call_problem(call, &err);
         return;
     }
+    str_copy(call->command_id, sizeof call->command_id, command_id);
     struct strbuf text = STRBUF_MAX(ANSWER_MAX);
     struct json_writer w = JSON_WRITER(&text);
     jsonw_object_begin(&w);

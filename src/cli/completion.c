@@ -23,7 +23,7 @@ const struct cli_noun cli_nouns[] = {
 };
 const size_t cli_noun_count = ARRAY_SIZE(cli_nouns);
 
-static const char roles[] = "up server agent display";
+static const char roles[] = "up server agent display backup restore";
 static const char agent_words[] = "list show enrol tokens revoke drain resume label delete";
 
 static void bash(void) {

@@ -130,6 +130,37 @@ int db_open_at(struct db **ret, const struct db_options *options, const struct d
     return 0;
 }
 
+static int read_version(struct db_conn *conn, int64_t *ret, struct err *err) {
+    _cleanup_rows_ struct db_rows *tables = NULL, *rows = NULL;
+    int found =
+        db_row(conn, &tables, err,
+               "SELECT table_name FROM information_schema.tables WHERE table_name = 'schema_migrations' "
+               "AND table_schema = CURRENT_SCHEMA()",
+               "");
+    *ret = 0;
+    if (found > 0)
+        found = db_row(conn, &rows, err, "SELECT MAX(version) FROM schema_migrations", "");
+    if (found > 0)
+        *ret = db_int(rows, 0);
+    return found < 0 ? -1 : 0;
+}
+
+int db_look(const struct db_options *options, int64_t *ret_version, struct err *err) {
+    struct db *db = NULL;
+    if (open_engine(&db, options, err) < 0)
+        return err_wrap(err, "database");
+    db->statement_limit_ms = DB_STATEMENT_LIMIT_MS;
+    pool_init(db, 1);
+    db->notifier = notifier_create();
+    struct db_conn *conn = NULL;
+    int status = db_acquire(db, &conn, err);
+    if (status == 0)
+        status = read_version(conn, ret_version, err);
+    db_release(conn);
+    db_close(db);
+    return status < 0 ? err_wrap(err, "database") : 0;
+}
+
 int db_open(struct db **ret, const struct db_options *options, struct err *err) {
     return db_open_at(ret, options, db_migrations, db_migration_count, err);
 }
@@ -340,8 +371,7 @@ void db_finish(struct db_rows *rows) {
     struct db *db = rows->conn->db;
     int64_t spent = clock_us() - rows->started_us;
     db->ops->finish(rows);
-    atomic_fetch_add_explicit(&db->statements, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&db->microseconds, (uint64_t)(spent > 0 ? spent : 0), memory_order_relaxed);
+    metric_observe_us(&db->seconds, spent);
 }
 
 const char *db_text(struct db_rows *rows, int column) {
@@ -390,6 +420,18 @@ void db_unlisten(struct db *db, db_listen_fn fn, void *arg) {
 }
 
 void db_stats(const struct db *db, uint64_t *ret_statements, uint64_t *ret_microseconds) {
-    *ret_statements = atomic_load_explicit(&db->statements, memory_order_relaxed);
-    *ret_microseconds = atomic_load_explicit(&db->microseconds, memory_order_relaxed);
+    *ret_statements = 0;
+    for (size_t i = 0; i <= METRIC_BUCKETS; i++)
+        *ret_statements += atomic_load_explicit(&db->seconds.buckets[i], memory_order_relaxed);
+    *ret_microseconds = atomic_load_explicit(&db->seconds.sum_us, memory_order_relaxed);
+}
+
+void db_metrics(const struct db *db, struct strbuf *text) {
+    struct metric seconds = {.name = "streamspace_db_statement_seconds",
+                             .help = "Time of database statements, their rows included.",
+                             .type = METRIC_HISTOGRAM};
+    for (size_t i = 0; i <= METRIC_BUCKETS; i++)
+        seconds.buckets[i] = atomic_load_explicit(&db->seconds.buckets[i], memory_order_relaxed);
+    seconds.sum_us = atomic_load_explicit(&db->seconds.sum_us, memory_order_relaxed);
+    metrics_print(text, &seconds, 1);
 }

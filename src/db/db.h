@@ -118,5 +118,8 @@ uint64_t db_mark_read(const struct db_conn *conn, enum db_mark mark);
 
 /* Microseconds spent in statements and their number, since the start. For /metrics. */
 void db_stats(const struct db *db, uint64_t *ret_statements, uint64_t *ret_microseconds);
+/* The same as a histogram, in Prometheus text. */
+struct strbuf;
+void db_metrics(const struct db *db, struct strbuf *text);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef SS_DB_ENGINE_H
 #define SS_DB_ENGINE_H
 
+#include "base/metrics.h"
 #include "db/db.h"
 
 #include <pthread.h>
@@ -77,7 +78,7 @@ struct db {
     struct db_conn *idle; /* singly linked */
     unsigned open;        /* idle and handed out */
     struct notifier *notifier;
-    _Atomic uint64_t statements, microseconds;
+    struct metric seconds; /* of statements */
     _Atomic uint64_t marks[DB_MARKS];
 };
 
@@ -98,6 +99,13 @@ struct db_rows {
 /* An engine's db_open: allocates, fills ops. Pool and notifier are db.c's. */
 int db_sqlite_open(struct db **ret, const struct db_options *options, struct err *err);
 int db_postgres_open(struct db **ret, const struct db_options *options, struct err *err);
+
+/* The lock file beside a SQLite database: *ret_fd holds it until it is closed. ERR_CONFLICT
+ * "database_in_use". */
+int db_sqlite_lock(const char *path, int *ret_fd, struct err *err);
+/* The schema's version (0: none), asked of a database that is opened for that alone; nothing is changed. Not
+ * for SQLite, where opening takes the lock. */
+int db_look(const struct db_options *options, int64_t *ret_version, struct err *err);
 
 /* Runs what schema_migrations does not have yet. ERR_CONFLICT "schema_newer" when the database knows more
  * than this program. */

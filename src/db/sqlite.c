@@ -421,7 +421,7 @@ static const struct db_ops sqlite_ops = {
 
 /* The lock belongs to the open descriptor: it goes with the process, however that ends, so the file may stay.
  */
-static int take_lock_file(const char *path, int *ret_fd, struct err *err) {
+int db_sqlite_lock(const char *path, int *ret_fd, struct err *err) {
     _cleanup_free_ char *lock = str_format("%s.lock", path);
     _cleanup_close_ int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -449,7 +449,7 @@ int db_sqlite_open(struct db **ret, const struct db_options *options, struct err
     int fd = -1;
     if (sqlite3_threadsafe() == 0)
         return err_set(err, ERR_INTERNAL, NULL, "this SQLite was built without threads");
-    if (take_lock_file(options->url, &fd, err) < 0)
+    if (db_sqlite_lock(options->url, &fd, err) < 0)
         return -1;
     /* Passwords and keys live in it: made by us so that nobody else can read it, whatever the umask says. */
     int file = open(options->url, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

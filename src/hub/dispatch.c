@@ -9,7 +9,9 @@
 /* A place in the agent's window. */
 struct open_command {
     int64_t attempt;
-    int64_t sent_us;
+    int64_t sent_us, acknowledged_us;
+    int64_t waited_us; /* in the queue; -1: not known, since another connection was sent it */
+    bool is_start;
     bool acknowledged;
 };
 
@@ -22,6 +24,7 @@ static struct open_command *window_put(struct link *link, const char *command_id
     struct open_command *command = mem_zalloc(sizeof *command);
     command->attempt = attempt;
     command->sent_us = clock_us();
+    command->waited_us = -1;
     free(map_set(link->open, command_id, command));
     return command;
 }
@@ -56,8 +59,12 @@ static int send_command(struct link *link, struct delivery *delivery, struct err
     command->payload = steal_pointer(&delivery->payload);
     if (link_send(link, &message, err) < 0)
         return -1;
-    window_put(link, delivery->command_id, delivery->attempt);
+    struct open_command *open = window_put(link, delivery->command_id, delivery->attempt);
+    open->waited_us = delivery->waited_ms * 1000;
+    open->is_start = str_eq(delivery->action, "start_session");
     count(link->hub, M_COMMANDS_SENT, 1);
+    log_info("command sent", "command", delivery->command_id, "action", delivery->action, "session",
+             *delivery->session_id ? delivery->session_id : NULL, "agent", link->agent_id);
     return 0;
 }
 
@@ -275,8 +282,11 @@ static void note_stale(struct hub *hub, const struct received *received, int res
 static void answered(struct hub *hub, void *arg, int result, const struct err *err) {
     struct received *received = arg;
     const struct proto_message *message = &received->message;
-    if (received->changed && message->type == PROTO_COMPLETE)
+    if (received->changed && message->type == PROTO_COMPLETE) {
         count(hub, M_COMMANDS_COMPLETED, 1);
+        log_info("command completed", "command", message->complete.command_id, "agent",
+                 received->link->agent_id);
+    }
     if (received->changed && message->type == PROTO_FAILED) {
         count(hub, M_COMMANDS_FAILED, 1);
         log_warn("command failed", "command", message->failed.command_id, "agent", received->link->agent_id,
@@ -329,8 +339,26 @@ static bool beat_is_news(const struct link *link, const struct proto_heartbeat *
     return beat->missing && !(link->missing && json_equal(beat->missing, link->missing));
 }
 
+/* The stages of a command that has come to its end. */
+static void note_stages(struct hub *hub, const struct open_command *command, bool failed) {
+    if (command->waited_us < 0 || !command->acknowledged_us)
+        return;
+    int64_t now = clock_us();
+    const int64_t spent[COMMAND_STAGES] = {
+        [STAGE_QUEUE] = command->waited_us,
+        [STAGE_DELIVERY] = command->acknowledged_us - command->sent_us,
+        [STAGE_EXECUTION] = now - command->acknowledged_us,
+        [STAGE_TOTAL] = command->waited_us + now - command->sent_us,
+    };
+    for (int i = 0; i < COMMAND_STAGES; i++) {
+        metric_observe_us(&hub->metrics[M_COMMAND_STAGE_FIRST + i], spent[i]);
+        if (command->is_start && !failed)
+            metric_observe_us(&hub->metrics[M_START_STAGE_FIRST + i], spent[i]);
+    }
+}
+
 /* What the window and the figures learn from an answer, before it reaches the database. */
-static void note_answer(struct link *link, const char *command_id, int64_t attempt, bool over) {
+static void note_answer(struct link *link, const char *command_id, int64_t attempt, bool over, bool failed) {
     struct hub *hub = link->hub;
     struct open_command *command = map_get(link->open, command_id);
     if (!command || command->attempt != attempt)
@@ -338,9 +366,11 @@ static void note_answer(struct link *link, const char *command_id, int64_t attem
     int64_t spent = clock_us() - command->sent_us;
     if (over) {
         metric_observe_us(&hub->metrics[M_COMMAND_SECONDS], spent);
+        note_stages(hub, command, failed);
         free(map_remove(link->open, command_id));
     } else if (!command->acknowledged) {
         command->acknowledged = true;
+        command->acknowledged_us = clock_us();
         count(hub, M_COMMANDS_ACKED, 1);
         metric_observe_us(&hub->metrics[M_COMMAND_ACK_SECONDS], spent);
     }
@@ -350,13 +380,13 @@ static void note_answer(struct link *link, const char *command_id, int64_t attem
 static bool note(struct link *link, const struct proto_message *message) {
     switch (message->type) {
     case PROTO_ACK:
-        note_answer(link, message->ack.command_id, message->ack.attempt, false);
+        note_answer(link, message->ack.command_id, message->ack.attempt, false, false);
         return true;
     case PROTO_COMPLETE:
-        note_answer(link, message->complete.command_id, message->complete.attempt, true);
+        note_answer(link, message->complete.command_id, message->complete.attempt, true, false);
         return true;
     case PROTO_FAILED:
-        note_answer(link, message->failed.command_id, message->failed.attempt, true);
+        note_answer(link, message->failed.command_id, message->failed.attempt, true, true);
         return true;
     case PROTO_HEARTBEAT:
         if (!beat_is_news(link, &message->heartbeat))

@@ -18,6 +18,12 @@
     { .name = P n, .help = h, .type = METRIC_COUNTER, .label = l }
 #define SECONDS(n, h)                                                                                        \
     { .name = P n, .help = h, .type = METRIC_HISTOGRAM }
+#define STAGE_OF(n, h, s)                                                                                    \
+    { .name = P n, .help = h, .type = METRIC_HISTOGRAM, .label = "stage=\"" s "\"" }
+#define COMMAND_HELP "Commands by stage: queued to sent, to acknowledged, to their end; and all of it."
+#define START_HELP                                                                                           \
+    "Sessions that started, by stage: queued to sent, to acknowledged, to the display answering; and all "   \
+    "of it."
 #define SESSIONS(state) GAUGE_OF("sessions", "Sessions by state.", "state=\"" state "\"")
 
 const struct metric metric_table[METRICS] = {
@@ -39,6 +45,14 @@ const struct metric metric_table[METRICS] = {
     [M_COMMAND_ACK_SECONDS] =
         SECONDS("command_ack_seconds", "From sending a command to its acknowledgement."),
     [M_COMMAND_SECONDS] = SECONDS("command_seconds", "From sending a command to its end."),
+    [M_COMMAND_STAGE_FIRST + STAGE_QUEUE] = STAGE_OF("command_stage_seconds", COMMAND_HELP, "queue"),
+    [M_COMMAND_STAGE_FIRST + STAGE_DELIVERY] = STAGE_OF("command_stage_seconds", COMMAND_HELP, "delivery"),
+    [M_COMMAND_STAGE_FIRST + STAGE_EXECUTION] = STAGE_OF("command_stage_seconds", COMMAND_HELP, "execution"),
+    [M_COMMAND_STAGE_FIRST + STAGE_TOTAL] = STAGE_OF("command_stage_seconds", COMMAND_HELP, "total"),
+    [M_START_STAGE_FIRST + STAGE_QUEUE] = STAGE_OF("session_start_seconds", START_HELP, "queue"),
+    [M_START_STAGE_FIRST + STAGE_DELIVERY] = STAGE_OF("session_start_seconds", START_HELP, "delivery"),
+    [M_START_STAGE_FIRST + STAGE_EXECUTION] = STAGE_OF("session_start_seconds", START_HELP, "launch"),
+    [M_START_STAGE_FIRST + STAGE_TOTAL] = STAGE_OF("session_start_seconds", START_HELP, "total"),
     [M_COMMANDS_RETURNED] = COUNTER("commands_returned_total",
                                     "Commands back in the queue: not acknowledged in time, or cut off."),
     [M_QUEUE_PENDING] = GAUGE_OF("commands", "Open commands by status.", "status=\"pending\""),

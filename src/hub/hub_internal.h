@@ -20,6 +20,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Of a command's life, for the histograms. */
+enum command_stage {
+    STAGE_QUEUE,     /* from being queued to being sent */
+    STAGE_DELIVERY,  /* from there to the agent's acknowledgement */
+    STAGE_EXECUTION, /* from there to its end */
+    STAGE_TOTAL,     /* from being queued to its end */
+    COMMAND_STAGES
+};
+
 enum {
     M_AGENTS,
     M_CONNECTS,
@@ -37,6 +46,10 @@ enum {
     M_COMMANDS_FAILED,
     M_COMMAND_ACK_SECONDS,
     M_COMMAND_SECONDS,
+    M_COMMAND_STAGE_FIRST, /* in the order of enum command_stage */
+    M_COMMAND_STAGE_LAST = M_COMMAND_STAGE_FIRST + COMMAND_STAGES - 1,
+    M_START_STAGE_FIRST,
+    M_START_STAGE_LAST = M_START_STAGE_FIRST + COMMAND_STAGES - 1,
     M_COMMANDS_RETURNED,
     M_QUEUE_PENDING,
     M_QUEUE_SENT,

@@ -37,9 +37,12 @@ struct row {
     ROW(roles, name, env, OPTION_NUMBER, field, "FACTOR", preset, NULL, 0, 0, help)
 
 #define RUNS (ROLE_UP | ROLE_AGENT)
+#define TOOLS (ROLE_BACKUP | ROLE_RESTORE)
 
 /* The agent's. What stands in the table of settings too is the server's under `up`. */
 static const struct row rows[] = {
+    ROW(ROLE_SERVER, "check", NULL, OPTION_FLAG, check, NULL, NULL, NULL, 0, 0,
+        "look whether a start would do, say what it would do, and change nothing"),
     TEXT(ROLE_AGENT, "config", "STREAMSPACE_CONFIG", config, "FILE", NULL,
          "read settings from this file: YAML, or lines of `name = value`"),
     TEXT(ROLE_AGENT, "data-dir", "STREAMSPACE_DATA_DIR", data_dir, "DIRECTORY", NULL,
@@ -71,7 +74,18 @@ static const struct row rows[] = {
 };
 
 const char *role_name(enum role role) {
-    return role == ROLE_UP ? "up" : role == ROLE_SERVER ? "server" : "agent";
+    static const struct {
+        enum role role;
+        const char *name;
+    } names[] = {{ROLE_UP, "up"},
+                 {ROLE_SERVER, "server"},
+                 {ROLE_AGENT, "agent"},
+                 {ROLE_BACKUP, "backup"},
+                 {ROLE_RESTORE, "restore"}};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (names[i].role == role)
+            return names[i].name;
+    return "";
 }
 
 size_t flags_agent_rows(enum role role, struct option_spec *table, size_t max) {
@@ -86,7 +100,7 @@ size_t flags_agent_rows(enum role role, struct option_spec *table, size_t max) {
 
 static bool is_known(const char *name) {
     enum setting setting;
-    if (str_eq(name, setting_table[SETTING_CONFIG].name)) /* a file names no other */
+    if (str_eq(name, setting_table[SETTING_CONFIG].name) || str_eq(name, "check")) /* a file names neither */
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (str_eq(rows[i].spec.name, name))
@@ -180,7 +194,8 @@ static int parse(enum role role, int argc, char **argv, struct target *target, b
         return -1;
     struct lookup in = {file, role != ROLE_AGENT};
     struct option_file source = {look_up, &in};
-    if (options_parse_file(table, count, argc, argv, target, NULL, &source, ret_help, err) < 0)
+    if (options_parse_file(table, count, argc, argv, target, (int)role & TOOLS ? &target->flags.words : NULL,
+                           &source, ret_help, err) < 0)
         return -1;
     return role == ROLE_AGENT || *ret_help ? 0 : pin_all(target, file, err);
 }
@@ -226,4 +241,5 @@ bool flags_parse(enum role role, int argc, char **argv, struct role_flags *flags
 
 void flags_finish(struct role_flags *flags) {
     strv_finish(&flags->labels);
+    strv_finish(&flags->words);
 }

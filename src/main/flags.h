@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum role { ROLE_UP = 1, ROLE_SERVER = 2, ROLE_AGENT = 4 };
+enum role { ROLE_UP = 1, ROLE_SERVER = 2, ROLE_AGENT = 4, ROLE_BACKUP = 8, ROLE_RESTORE = 16 };
 const char *role_name(enum role role);
 
 /* The agent's flags. Texts are borrowed from argv, the environment or the table, or live as long as the
@@ -23,6 +23,8 @@ struct role_flags {
     int64_t max_sessions, heartbeat;
     double cpu_overcommit, memory_overcommit;
     struct strv labels;
+    bool check;        /* server: look, and do not start */
+    struct strv words; /* backup, restore: what is no flag */
 };
 
 /* Parses for one role, pins the server's settings (up, server) and sets up logging. False: *ret_status is the

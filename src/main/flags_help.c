@@ -17,6 +17,11 @@ static const struct {
      "Runs everything on one machine: a server and a local agent, with a database in the data directory."},
     {ROLE_SERVER, "Runs the control plane: REST, WebSocket, web page, streams, dispatcher."},
     {ROLE_AGENT, "Runs sessions on this machine for a control plane. It dials out; nothing dials in."},
+    {ROLE_BACKUP,
+     "Copies the SQLite database into FILE, which must not exist, whether or not a server runs on it."},
+    {ROLE_RESTORE,
+     "Puts a copy that `streamspace backup` made in the database's place, and keeps what was there. "
+     "Not under a running server."},
 };
 
 /* The groups in the order of their first rows; returns how many. */
@@ -83,12 +88,21 @@ void flags_print_help(enum role role) {
     for (size_t i = 0; i < ARRAY_SIZE(abouts); i++)
         if (abouts[i].role == role)
             about = abouts[i].about;
-    printf("usage: streamspace %s [options]\n\n%s\n\noptions [default] ($VARIABLE):\n", role_name(role),
-           about);
+    bool tool = role == ROLE_BACKUP || role == ROLE_RESTORE;
+    printf("usage: streamspace %s%s [options]\n\n%s\n\noptions [default] ($VARIABLE):\n", role_name(role),
+           tool ? " FILE" : "", about);
+    if (tool) { /* the server's, as far as they say where the database is */
+        print_setting(SETTING_DATA_DIR);
+        print_setting(SETTING_DATABASE);
+        print_setting(SETTING_CONFIG);
+        return;
+    }
     if (role != ROLE_AGENT)
         print_settings(role);
     if (role == ROLE_UP)
         puts("\nThe agent:");
+    if (role == ROLE_SERVER)
+        putchar('\n');
     options_help(table, count, stdout);
     puts("\nA flag comes before its variable, that before the file of --config, that before what "
          "administrators "

@@ -18,6 +18,8 @@ static const struct {
     {"server", server_main, "the control plane: REST, WebSocket, web page, streams"},
     {"agent", agent_main, "runs sessions for a control plane; `agent list` asks one about its agents"},
     {"display", display_main, "inside every session: X server, window manager, application"},
+    {"backup", backup_main, "a copy of the SQLite database, whether or not a server runs on it"},
+    {"restore", restore_main, "put such a copy in the database's place"},
 };
 
 char *default_data_dir(void) {

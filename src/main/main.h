@@ -8,6 +8,8 @@
 int server_main(int argc, char **argv);
 int agent_main(int argc, char **argv);
 int up_main(int argc, char **argv);
+int backup_main(int argc, char **argv);
+int restore_main(int argc, char **argv);
 
 /* What `up` tells its children, and they it, beside flags: */
 #define READY_FD_VARIABLE                                                                                    \

@@ -19,6 +19,7 @@
 #include "http/server.h"
 #include "hub/hub.h"
 #include "main/flags.h"
+#include "main/start.h"
 #include "relay/relay.h"
 
 #include <signal.h>
@@ -47,13 +48,12 @@ struct control_plane {
 };
 
 static int open_database(struct control_plane *plane, struct err *err) {
-    const char *told = setting_start_text(SETTING_DATA_DIR), *url = setting_start_text(SETTING_DATABASE);
-    plane->data_dir = told ? str_dup(told) : default_data_dir();
+    plane->data_dir = start_data_dir();
     if (dir_make(plane->data_dir, 0700, err) < 0)
         return -1;
-    _cleanup_free_ char *file = str_format("%s/streamspace.db", plane->data_dir);
+    _cleanup_free_ char *url = start_database_url();
     struct db_options options = {
-        .url = url ? url : file,
+        .url = url,
         .pool_max = (unsigned)setting_start_number(SETTING_DATABASE_CONNECTIONS),
         .statement_limit_ms = (int)setting_start_number(SETTING_DATABASE_TIMEOUT) * 1000,
         .start_limit_ms = (int)setting_start_number(SETTING_DATABASE_WAIT) * 1000,
@@ -116,23 +116,6 @@ static int prepare_domain(struct control_plane *plane, struct err *err) {
     if (keyring_create(&plane->keyring, conn, setting_start_text(SETTING_JWT_SECRET), err) < 0)
         return -1;
     return db_listen(plane->db, SIGNING_KEYS_CHANNEL, on_signing_keys, plane, err);
-}
-
-static int read_tls(struct control_plane *plane, struct err *err) {
-    const char *cert = setting_start_text(SETTING_TLS_CERT), *key = setting_start_text(SETTING_TLS_KEY);
-    if (!cert && !key)
-        return 0;
-    if (!cert || !key)
-        return err_set(err, ERR_INVALID, NULL, "--tls-cert and --tls-key go together");
-    return http_tls_load(&plane->tls, cert, key, err);
-}
-
-static int read_proxies(struct control_plane *plane, struct err *err) {
-    const char *text = setting_start_text(SETTING_TRUSTED_PROXIES);
-    plane->proxies.rfc7239 = str_eq(setting_start_text(SETTING_PROXY_HEADERS), "forwarded");
-    if (text && http_proxies_parse(&plane->proxies, text, err) < 0)
-        return err_wrap(err, "trusted-proxies");
-    return 0;
 }
 
 static int start_http(struct control_plane *plane, struct err *err) {
@@ -309,13 +292,19 @@ int server_main(int argc, char **argv) {
     int status;
     if (!flags_parse(ROLE_SERVER, argc, argv, &flags, &status))
         return status;
+    if (flags.check) {
+        status = server_check();
+        flags_finish(&flags);
+        return status;
+    }
     if (sodium_init() < 0)
         return role_failed("server", &(struct err){.message = "libsodium does not start"}, 1);
     sigset_t signals;
     block_signals(&signals);
     raise_descriptor_limit();
-    if (read_tls(&plane, &err) < 0 || read_proxies(&plane, &err) < 0 || open_database(&plane, &err) < 0 ||
-        prepare_domain(&plane, &err) < 0 || start_serving(&plane, &err) < 0) {
+    if (start_tls(&plane.tls, &err) < 0 || start_proxies(&plane.proxies, &err) < 0 ||
+        open_database(&plane, &err) < 0 || prepare_domain(&plane, &err) < 0 ||
+        start_serving(&plane, &err) < 0) {
         stop_serving(&plane);
         return role_failed("server", &err, 1);
     }

@@ -188,8 +188,10 @@ static int take_one(struct db_conn *conn, const struct taking *taking, const str
         return 0;
     }
     struct delivery *delivery = &ret->items[ret->count++];
-    *delivery = (struct delivery){
-        .attempt = attempt, .deadline_seconds = seconds_left(row, taking->now), .payload = payload};
+    *delivery = (struct delivery){.attempt = attempt,
+                                  .deadline_seconds = seconds_left(row, taking->now),
+                                  .waited_ms = row->waited_ms,
+                                  .payload = payload};
     str_copy(delivery->command_id, sizeof delivery->command_id, row->command_id);
     str_copy(delivery->session_id, sizeof delivery->session_id, row->session_id);
     str_copy(delivery->action, sizeof delivery->action, row->action);

@@ -76,6 +76,7 @@ struct delivery {
     char action[32];
     int64_t attempt;
     int64_t deadline_seconds; /* what is left of it; 0: without limit */
+    int64_t waited_ms;        /* since it was queued */
     json_t *payload;          /* owned: with the secrets */
 };
 struct deliveries {

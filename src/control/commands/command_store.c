@@ -33,7 +33,7 @@ int command_store_ready(struct db_conn *conn, const char *agent_id, int64_t now,
             conn, &rows, err,
             "SELECT c.command_id, c.session_id, c.action, c.attempts, c.fresh, c.deadline_seconds, "
             "c.deadline_due, "
-            "c.payload FROM agent_commands c "
+            "c.payload, c.created_at FROM agent_commands c "
             "WHERE c.agent_id = $1 AND c.status IN ('pending', 'sent', 'acknowledged') AND c.status = "
             "'pending' "
             "AND (c.retry_due IS NULL OR c.retry_due <= $2) AND (c.expires_due IS NULL OR c.expires_due "
@@ -59,6 +59,9 @@ int command_store_ready(struct db_conn *conn, const char *agent_id, int64_t now,
         row->deadline_seconds = db_int(rows, 5);
         row->deadline_due = db_int(rows, 6);
         row->payload = str_dup(db_text(rows, 7));
+        int64_t created_ms;
+        if (db_text(rows, 8) && time_parse(db_text(rows, 8), &created_ms))
+            row->waited_ms = clock_wall_ms() - created_ms;
     }
     *ret_count = count;
     return count < limit ? status : 0;

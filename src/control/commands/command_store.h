@@ -19,7 +19,8 @@ struct command_ready {
     int64_t attempts;
     bool fresh;
     int64_t deadline_seconds, deadline_due;
-    char *payload; /* owned, may be NULL */
+    int64_t waited_ms; /* since it was queued, by the wall clock */
+    char *payload;     /* owned, may be NULL */
 };
 int command_store_ready(struct db_conn *conn, const char *agent_id, int64_t now, unsigned limit,
                         struct command_ready *ret, size_t *ret_count, struct err *err);
