@@ -8,7 +8,14 @@ from streamspace import Agent, wait_for
 from test_events import Watcher
 
 
-class Changes(ApiTest):
+class ChangesTest(ApiTest):
+    def completed(self, name):
+        """Its update_session commands that are completed."""
+        commands = self.admin.expect(200, "GET", f"/commands?session={name}&status=completed")["commands"]
+        return [command for command in commands if command["action"] == "update_session"]
+
+
+class Changes(ChangesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -67,8 +74,7 @@ class Changes(ApiTest):
         self.assertEqual(changed["resources"], {"cpu": "400m", "memory": "256Mi"})
         wait_for("the agent is told", lambda: self.told(name))
         self.assertEqual(self.told(name)[0]["payload"]["resources"], {"cpu": "400m", "memory": "256Mi"})
-        wait_for("it is done", lambda: self.admin.expect(
-            200, "GET", f"/commands?session={name}&status=completed")["commands"][0]["action"] == "update_session")
+        wait_for("it is done", lambda: self.completed(name))
         self.assertEqual(self.patch(name, resources={"cpu": "400m"})["resources"]["cpu"], "400m")  # nothing new: no command
         self.patch(name, resources={"memory": "512Mi"})
         wait_for("the agent is told again", lambda: len(self.told(name)) == 2)
@@ -104,6 +110,28 @@ class Changes(ApiTest):
         finally:
             self.robot.hold.clear()
         self.admin.expect(202, "DELETE", f"/sessions/{name}")
+
+    def test_changes_side_by_side_are_one_at_a_time(self):
+        self.robot.hold.add("update_session")
+        try:
+            name = self.running(resources={"cpu": "100m", "memory": "128Mi"})
+            statuses, start = [], threading.Barrier(12)
+
+            def change(number):
+                client = self.server.anonymous()
+                client.token = self.admin.token
+                start.wait(30)
+                statuses.append(client.api("PATCH", f"/sessions/{name}", {"resources": {"cpu": f"{110 + number}m"}}).status)
+                client.close()
+            threads = [threading.Thread(target=change, args=(number,)) for number in range(12)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self.robot.hold.clear()
+        self.assertEqual(sorted(statuses), [200] + [409] * 11)
+        self.assertEqual(self.admin.expect(200, "GET", f"/commands?session={name}")["total"], 2)
 
     def test_quota_and_room_bound_a_change(self):
         grower = self.as_user("grower")
@@ -197,7 +225,7 @@ class ManyWatchers(ApiTest):
         wait_for("there is room for another", again, pause=0.2)
 
 
-class RealAgent(ApiTest):
+class RealAgent(ChangesTest):
     """The null runtime: a real agent with its journal, which takes update_session."""
 
     def test_an_update_goes_all_the_way(self):
@@ -206,8 +234,7 @@ class RealAgent(ApiTest):
         name = self.admin.create()
         self.admin.wait_state(name, "running")
         self.admin.expect(200, "PATCH", f"/sessions/{name}", {"resources": {"cpu": "150m", "memory": "300Mi"}})
-        wait_for("the update is completed", lambda: self.admin.expect(
-            200, "GET", f"/commands?session={name}&status=completed")["commands"][0]["action"] == "update_session")
+        wait_for("the update is completed", lambda: self.completed(name))
         self.assertEqual(self.admin.session(name)["resources"], {"cpu": "150m", "memory": "300Mi"})
 
 

@@ -14,6 +14,7 @@ struct updating {
     struct session *session;   /* as it is */
     struct template *template; /* its own, or bounds that hold everything when that is gone */
     struct refusals *refusals;
+    bool pending; /* an earlier change of its resources has not been answered */
 };
 
 static int check_live(const struct session *session, struct err *err) {
@@ -74,7 +75,7 @@ static int take_room(struct db_conn *conn, const struct updating *u, int64_t cpu
     struct quota_use more = {.amount[QUOTA_CPU] = cpu - s->held_cpu_millis,
                              .amount[QUOTA_MEMORY] = memory - s->held_memory_bytes};
     struct quota_refusal *refusal = u->refusals ? &u->refusals->quota : NULL;
-    if (db_lock(conn, "placement", err) < 0 || quota_check(conn, s->user_id, &more, refusal, err) < 0)
+    if (quota_check(conn, s->user_id, &more, refusal, err) < 0)
         return -1;
     return placement_grow(conn, s->agent_id, more.amount[QUOTA_CPU], more.amount[QUOTA_MEMORY], u->refusals,
                           err);
@@ -107,16 +108,13 @@ static int change_resources(struct db_conn *conn, const struct updating *u, stru
     const struct session *s = u->session;
     int64_t cpu = f->cpu_millis ? f->cpu_millis : s->cpu_millis;
     int64_t memory = f->memory_bytes ? f->memory_bytes : s->memory_bytes;
-    bool open = false;
     if (cpu == s->cpu_millis && memory == s->memory_bytes)
         return 0;
     if (s->state != SESSION_RUNNING)
         return err_set(err, ERR_CONFLICT, "not_running",
                        "resources can be changed while the session is running: it is %s",
                        state_name(s->state));
-    if (command_is_open(conn, s->name, ACTION, &open, err) < 0)
-        return -1;
-    if (open)
+    if (u->pending)
         return err_set(err, ERR_CONFLICT, "update_pending",
                        "the agent has not yet answered an earlier change of its resources");
     if (take_room(conn, u, cpu, memory, err) < 0 ||
@@ -189,18 +187,28 @@ static int find_template(struct db_conn *conn, const struct session *session, st
     return 0;
 }
 
+/* Before the row is read: two changes at once, or a change and the answer to the one before, must not both
+ * count from the same figures. While no command is open, no answer to one can come. */
+static int lock_resources(struct db_conn *conn, const char *name, struct updating *u, struct err *err) {
+    if (!u->fields->cpu_millis && !u->fields->memory_bytes)
+        return 0;
+    if (db_lock(conn, "placement", err) < 0)
+        return -1;
+    return command_is_open(conn, name, ACTION, &u->pending, err);
+}
+
 static int update(struct db_conn *conn, const struct actor *actor, const char *name, struct updating *u,
                   struct session *ret, struct err *err) {
     _cleanup_session_ struct session session = {0};
     _cleanup_template_ struct template template = {0};
-    if (session_get_for(conn, actor, name, &session, err) < 0 ||
+    if (lock_resources(conn, name, u, err) < 0 || session_get_for(conn, actor, name, &session, err) < 0 ||
         find_template(conn, &session, &template, err) < 0)
         return -1;
     u->session = &session;
     u->template = &template;
     if (change(conn, actor, u, err) < 0)
         return -1;
-    return session_get(conn, name, ret, err);
+    return session_get_for(conn, actor, name, ret, err);
 }
 
 int session_update(struct db_conn *conn, const struct actor *actor, const char *name,
