@@ -16,6 +16,8 @@ export async function listTemplates(signal?: AbortSignal): Promise<Template[]> {
 export interface SessionFilter {
   user?: string;
   state?: string;
+  /** "true": what others have shared with the caller. */
+  shared?: string;
 }
 
 export async function listSessions(filter: SessionFilter, cursor?: string, signal?: AbortSignal): Promise<Page<Session>> {
@@ -39,7 +41,7 @@ export const sessionLogs = (name: string, signal?: AbortSignal) =>
   request<string>('GET', `/sessions/${at(name)}/logs`, { as: 'text', signal });
 
 export const createTicket = (name: string, signal?: AbortSignal) =>
-  request<Ticket>('POST', `/sessions/${at(name)}/tickets`, { body: { mode: 'control' }, signal });
+  request<Ticket>('POST', `/sessions/${at(name)}/tickets`, { body: {}, signal });
 
 export async function listAgents(signal?: AbortSignal): Promise<Page<Agent>> {
   const answer = await request<ListAnswer & { agents: Agent[] }>('GET', '/agents', {

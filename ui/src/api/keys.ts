@@ -11,6 +11,8 @@ export const keys = {
   sessions: ['sessions'] as const,
   sessionList: (filter: SessionFilter) => ['sessions', 'list', filter] as const,
   session: (name: string) => ['session', name] as const,
+  shares: (session: string) => ['shares', session] as const,
+  shared: (token: string) => ['shared', token] as const,
   logs: (name: string) => ['logs', name] as const,
   agents: ['agents'] as const,
   agentTokens: ['agent-tokens'] as const,

@@ -73,7 +73,11 @@ export interface Session {
   reason?: string | null;
   tags?: string[];
   viewers?: number;
+  /** What the caller may do with it. */
+  access?: SessionAccess;
 }
+
+export type SessionAccess = 'owner' | 'operator' | 'control' | 'view';
 
 export interface CreateSession {
   template: string;
@@ -85,6 +89,8 @@ export interface CreateSession {
 export interface Ticket {
   ticket: string;
   url: string;
+  /** What the stream is good for; `view` only looks. */
+  mode?: 'control' | 'view';
   expiresAt: string;
 }
 

@@ -13,6 +13,7 @@ const page = <K extends string>(load: () => Promise<Record<K, React.ComponentTyp
 const routes: RouteObject[] = [
   { path: '/login', element: <LoginPage />, errorElement: <PageError /> },
   { path: '/setup', errorElement: <PageError />, ...page(() => import('@/pages/setup/SetupPage'), 'SetupPage') },
+  { path: '/share/:token', errorElement: <PageError />, ...page(() => import('@/pages/share/SharePage'), 'SharePage') },
   {
     element: <RequireUser />,
     errorElement: <PageError />,

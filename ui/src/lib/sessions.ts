@@ -5,6 +5,8 @@ import { parseTime } from './duration';
 const STARTING: ReadonlySet<SessionState> = new Set(['pending', 'starting', 'waking']);
 const OVER: ReadonlySet<SessionState> = new Set(['terminating', 'terminated', 'failed']);
 
+/** Whether the caller may do what its owner may; not so for those whom it is shared with. */
+export const isOwned = (session: Pick<Session, 'access'>) => session.access !== 'view' && session.access !== 'control';
 export const isStarting = (state: SessionState) => STARTING.has(state);
 export const isOver = (state: SessionState) => OVER.has(state);
 export const isPaused = (state: SessionState) => state === 'hibernating' || state === 'hibernated';

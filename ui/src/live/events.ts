@@ -3,7 +3,7 @@ import type { InfiniteData, QueryClient } from '@tanstack/react-query';
 import { keys } from '@/api/keys';
 import { SESSION_STATES, type Page, type Session } from '@/api/types';
 
-export const EVENT_TYPES = ['session', 'agent', 'template', 'command'] as const;
+export const EVENT_TYPES = ['session', 'agent', 'template', 'command', 'share'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 export interface LiveEvent {
@@ -58,6 +58,8 @@ export function staleKeys(event: LiveEvent): readonly (readonly unknown[])[] {
       return [keys.templates];
     case 'command':
       return [keys.commands];
+    case 'share':
+      return event.name ? [keys.shares(event.name)] : [];
   }
 }
 

@@ -10,6 +10,8 @@ export interface ScreenSettings {
   quality: number;
   remoteFactor: number;
   background: string;
+  /** Sends no keys and no pointer; the server would drop them. */
+  viewOnly: boolean;
 }
 
 export interface ScreenEvents extends LinkEvents {
@@ -60,13 +62,14 @@ export class Screen {
 
   apply(settings: ScreenSettings): void {
     const { rfb } = this;
+    rfb.viewOnly = settings.viewOnly;
     rfb.background = settings.background;
     rfb.qualityLevel = settings.quality;
     rfb.remoteFactor = settings.remoteFactor;
     rfb.scaleViewport = settings.fit !== 'original';
     rfb.clipViewport = settings.fit === 'original';
     rfb.dragViewport = false;
-    rfb.resizeSession = settings.fit === 'resize';
+    rfb.resizeSession = settings.fit === 'resize' && !settings.viewOnly;
   }
 
   canvas(): HTMLCanvasElement | null {

@@ -22,7 +22,7 @@ export function useViewerSettings() {
   const { ref, width } = useElementSize<HTMLDivElement>();
   const preferences: ViewerPreferences = useMemo(() => ({ ...defaults, ...stored }), [stored]);
   const factor = remoteFactor(width || window.innerWidth, window.devicePixelRatio, preferences.sharp);
-  const settings: ScreenSettings = useMemo(
+  const settings: Omit<ScreenSettings, 'viewOnly'> = useMemo(
     () => ({ fit: preferences.fit, quality: preferences.quality, remoteFactor: factor, background: 'transparent' }),
     [preferences.fit, preferences.quality, factor],
   );

@@ -1,12 +1,12 @@
 import { ActionIcon, Badge, Button, Group, Text, Title, Tooltip } from '@mantine/core';
-import { IconAlertTriangle, IconExternalLink, IconFileText, IconHome, IconPlayerStop } from '@tabler/icons-react';
+import { IconAlertTriangle, IconExternalLink, IconFileText, IconHome, IconPlayerStop, IconShare } from '@tabler/icons-react';
 import { Link } from 'react-router-dom';
 import type { Session, Template } from '@/api/types';
 import { Elapsed } from '@/components/Elapsed';
 import { TemplateIcon } from '@/components/icons/TemplateIcon';
 import { StateBadge } from '@/components/StateBadge';
 import { formatCpu, formatMemory } from '@/lib/quantity';
-import { canEnd, isOpenable, isOver, isStarting, shortId } from '@/lib/sessions';
+import { canEnd, isOpenable, isOver, isOwned, isStarting, shortId } from '@/lib/sessions';
 import { stageText } from '@/lib/stages';
 import { templateLabel } from '@/lib/templates';
 import { preloadViewer } from '@/viewer/preload';
@@ -18,10 +18,12 @@ interface Props {
   showUser: boolean;
   onEnd: () => void;
   onLogs: () => void;
+  onShare: () => void;
 }
 
-export function SessionCard({ session, template, showUser, onEnd, onLogs }: Props) {
+export function SessionCard({ session, template, showUser, onEnd, onLogs, onShare }: Props) {
   const label = templateLabel(template, session.template);
+  const owned = isOwned(session);
   return (
     <li className={classes.card} data-testid={`session-${session.name}`} data-state={session.state} onPointerEnter={preloadViewer}>
       <div className={classes.top}>
@@ -70,12 +72,22 @@ export function SessionCard({ session, template, showUser, onEnd, onLogs }: Prop
           </Button>
         )}
         <span style={{ flex: 1 }} />
-        <Tooltip label="Log">
-          <ActionIcon size={36} onClick={onLogs} aria-label={`Log of ${label} ${shortId(session)}`} data-testid={`logs-${session.name}`}>
-            <IconFileText size={19} />
-          </ActionIcon>
-        </Tooltip>
-        {canEnd(session.state) && (
+        {owned && canEnd(session.state) && (
+          <Tooltip label="Share">
+            <ActionIcon size={36} onClick={onShare} aria-label={`Share ${label} ${shortId(session)}`} data-testid={`share-session-${session.name}`}>
+              <IconShare size={19} />
+            </ActionIcon>
+          </Tooltip>
+        )}
+        {owned && (
+          <Tooltip label="Log">
+            <ActionIcon size={36} onClick={onLogs} aria-label={`Log of ${label} ${shortId(session)}`} data-testid={`logs-${session.name}`}>
+              <IconFileText size={19} />
+            </ActionIcon>
+          </Tooltip>
+        )}
+        {!owned && <Badge color={session.access === 'view' ? 'yellow' : 'tide'}>{session.access === 'view' ? 'View only' : 'Shared with you'}</Badge>}
+        {owned && canEnd(session.state) && (
           <Tooltip label="End session">
             <ActionIcon size={36} color="red" onClick={onEnd} aria-label={`End ${label} ${shortId(session)}`} data-testid={`end-${session.name}`}>
               <IconPlayerStop size={19} />

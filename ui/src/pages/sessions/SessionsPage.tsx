@@ -1,5 +1,5 @@
 import { Button, Center, Group, SegmentedControl, SimpleGrid, Skeleton, Switch } from '@mantine/core';
-import { IconDeviceDesktop, IconHistory } from '@tabler/icons-react';
+import { IconDeviceDesktop, IconHistory, IconShare } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import type { SessionFilter } from '@/api/endpoints';
@@ -9,13 +9,14 @@ import { EndSessionModal } from '@/components/EndSessionModal';
 import { LoadError } from '@/components/LoadError';
 import { LogsDrawer } from '@/components/LogsDrawer';
 import { PageHeader } from '@/components/PageHeader';
+import { ShareModal } from '@/components/ShareModal';
 import { flatten, isOperator, ownSessions, useSessions, useTemplates, useUser } from '@/hooks/queries';
 import { serverNow } from '@/lib/clock';
 import { isCurrent } from '@/lib/sessions';
 import { templateLabel } from '@/lib/templates';
 import { SessionCard } from './SessionCard';
 
-type View = 'active' | 'ended';
+type View = 'active' | 'ended' | 'shared';
 
 export function SessionsPage() {
   const user = useUser();
@@ -30,6 +31,8 @@ export function SessionsPage() {
     );
   const [ending, setEnding] = useState<Session>();
   const [confirming, setConfirming] = useState(false);
+  const [sharing, setSharing] = useState<Session>();
+  const [shareOpened, setShareOpened] = useState(false);
   const [logsOf, setLogsOf] = useState<Session>();
 
   return (
@@ -51,6 +54,7 @@ export function SessionsPage() {
             data={[
               { value: 'active', label: 'Active' },
               { value: 'ended', label: 'Ended' },
+              { value: 'shared', label: 'Shared with me' },
             ]}
           />
         </Group>
@@ -72,12 +76,16 @@ export function SessionsPage() {
               key={session.name}
               session={session}
               template={templates.find((template) => template.name === session.template)}
-              showUser={everyone}
+              showUser={everyone || view === 'shared'}
               onEnd={() => {
                 setEnding(session);
                 setConfirming(true);
               }}
               onLogs={() => setLogsOf(session)}
+              onShare={() => {
+                setSharing(session);
+                setShareOpened(true);
+              }}
             />
           ))}
         </SimpleGrid>
@@ -95,12 +103,21 @@ export function SessionsPage() {
         opened={confirming}
         onClose={() => setConfirming(false)}
       />
+      <ShareModal
+        session={sharing}
+        label={sharing ? labelOf(sharing) : ''}
+        opened={shareOpened}
+        onClose={() => setShareOpened(false)}
+      />
       <LogsDrawer name={logsOf?.name} label={logsOf ? labelOf(logsOf) : ''} onClose={() => setLogsOf(undefined)} />
     </>
   );
 }
 
 function NoSessions({ view, everyone }: { view: View; everyone: boolean }) {
+  if (view === 'shared') {
+    return <EmptyState icon={IconShare} title="Nothing is shared with you" text="Sessions that others let you see or use are listed here." />;
+  }
   if (view === 'ended') {
     return <EmptyState icon={IconHistory} title="No ended sessions" text="Sessions that are over are listed here, with the reason." />;
   }
@@ -119,10 +136,11 @@ function NoSessions({ view, everyone }: { view: View; everyone: boolean }) {
 
 /** What goes on, or what is over; a fresh failure is among both. */
 function useSessionView(view: View, filter: SessionFilter) {
-  const sessions = useSessions(view === 'ended' ? { ...filter, state: 'terminated,failed' } : filter);
+  const shared: SessionFilter = { shared: 'true' };
+  const sessions = useSessions(view === 'shared' ? shared : view === 'ended' ? { ...filter, state: 'terminated,failed' } : filter);
   const list = newestFirst(flatten(sessions.data));
   const now = serverNow();
-  return { sessions, list: view === 'active' ? list.filter((session) => isCurrent(session, now)) : list };
+  return { sessions, list: view !== 'ended' ? list.filter((session) => isCurrent(session, now)) : list };
 }
 
 function newestFirst(sessions: Session[]): Session[] {

@@ -6,6 +6,7 @@ import type { Session, Template } from '@/api/types';
 import { EndSessionModal } from '@/components/EndSessionModal';
 import { TemplateIcon } from '@/components/icons/TemplateIcon';
 import { useNow } from '@/hooks/useNow';
+import { isOwned } from '@/lib/sessions';
 import { formatSpan, parseTime } from '@/lib/duration';
 import { steps, type Seen, type Step } from '@/lib/stages';
 import classes from './Viewer.module.css';
@@ -53,14 +54,16 @@ export function StartScreen({ session, template, label, seen, trouble }: Props) 
             {trouble} Trying again.
           </Text>
         )}
-        <Group mt="xl" gap="sm">
-          <Button variant="default" component={Link} to="/">
-            Leave it starting
-          </Button>
-          <Button variant="subtle" color="red" onClick={() => setConfirming(true)} data-testid="viewer-cancel">
-            Cancel
-          </Button>
-        </Group>
+        {isOwned(session) && (
+          <Group mt="xl" gap="sm">
+            <Button variant="default" component={Link} to="/">
+              Leave it starting
+            </Button>
+            <Button variant="subtle" color="red" onClick={() => setConfirming(true)} data-testid="viewer-cancel">
+              Cancel
+            </Button>
+          </Group>
+        )}
       </div>
       <EndSessionModal session={session} label={label} opened={confirming} onClose={() => setConfirming(false)} />
     </main>

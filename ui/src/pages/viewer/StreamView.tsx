@@ -1,6 +1,7 @@
 import { useMergedRef } from '@mantine/hooks';
-import { useEffect, useRef } from 'react';
-import type { Session, Template } from '@/api/types';
+import { useCallback, useEffect, useRef } from 'react';
+import { createTicket } from '@/api/endpoints';
+import type { Session, Template, Ticket } from '@/api/types';
 import type { Seen } from '@/lib/stages';
 import type { EndKind } from '@/viewer/policy';
 import { useClipboard } from '@/viewer/useClipboard';
@@ -17,13 +18,18 @@ interface Props {
   label: string;
   seen: Seen;
   onEnded: (kind: EndKind, reason?: string) => void;
+  /** Where tickets come from, when not from the session itself; stable. */
+  ticket?: (signal: AbortSignal) => Promise<Ticket>;
+  /** For somebody who has a link and may know nothing else of the page. */
+  byLink?: boolean;
 }
 
 /** The session's screen, and what lies over it. */
-export function StreamView({ session, template, label, seen, onEnded }: Props) {
+export function StreamView({ session, template, label, seen, onEnded, ticket, byLink }: Props) {
   const { preferences, change, settings, sizeRef } = useViewerSettings();
+  const own = useCallback((signal: AbortSignal) => createTicket(session.name, signal), [session.name]);
   const onRemote = useRef<(text: string) => void>(() => undefined);
-  const stream = useStream(session.name, settings, (text) => onRemote.current(text));
+  const stream = useStream(ticket ?? own, settings, (text) => onRemote.current(text));
   const clipboard = useClipboard(stream.screen);
   onRemote.current = clipboard.onRemote;
   const { state, screen } = stream;
@@ -61,6 +67,8 @@ export function StreamView({ session, template, label, seen, onEnded }: Props) {
           screen={screen}
           clipboard={clipboard}
           preferences={preferences}
+          onlyLooks={stream.onlyLooks}
+          byLink={byLink}
           onPreferences={change}
         />
       )}

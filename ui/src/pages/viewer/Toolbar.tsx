@@ -1,4 +1,4 @@
-import { ActionIcon, Divider, Popover, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Divider, Popover, Tooltip } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import {
   IconActivity,
@@ -6,11 +6,13 @@ import {
   IconClipboardText,
   IconCommand,
   IconDeviceDesktopCog,
+  IconEye,
   IconHome,
   IconKeyboard,
   IconMaximize,
   IconMinimize,
   IconPlayerStop,
+  IconShare,
   type Icon,
 } from '@tabler/icons-react';
 import { forwardRef, useEffect, useRef, useState, type ReactNode } from 'react';
@@ -19,7 +21,9 @@ import { Link } from 'react-router-dom';
 import type { Session, Template } from '@/api/types';
 import { EndSessionModal } from '@/components/EndSessionModal';
 import { TemplateIcon } from '@/components/icons/TemplateIcon';
+import { ShareModal } from '@/components/ShareModal';
 import { StatusDot } from '@/components/StatusDot';
+import { isOwned } from '@/lib/sessions';
 import type { Screen } from '@/viewer/screen';
 import type { ClipboardSync } from '@/viewer/useClipboard';
 import { useFullscreen } from '@/viewer/useFullscreen';
@@ -41,19 +45,24 @@ interface Props {
   clipboard: ClipboardSync;
   preferences: ViewerPreferences;
   onPreferences: (part: Partial<ViewerPreferences>) => void;
+  /** The stream takes no input. */
+  onlyLooks: boolean;
+  byLink?: boolean;
 }
 
 type Panel = 'clipboard' | 'keys' | 'display' | 'stats';
 
 const touch = window.matchMedia('(pointer: coarse)').matches || navigator.maxTouchPoints > 0;
 
-export function Toolbar({ session, template, label, connected, screen, clipboard, preferences, onPreferences }: Props) {
+export function Toolbar({ session, template, label, connected, screen, clipboard, preferences, onPreferences, onlyLooks, byLink }: Props) {
   const fullscreen = useFullscreen();
   const [panel, setPanel] = useState<Panel>();
   const [typing, setTyping] = useState(false);
   const [confirming, setConfirming] = useState(false);
+  const [sharing, setSharing] = useState(false);
+  const owned = isOwned(session) && !byLink;
   const bar = useRef<HTMLDivElement>(null);
-  const { shown, show, toggle, hold } = useAutoHide(panel !== undefined || confirming || !connected);
+  const { shown, show, toggle, hold } = useAutoHide(panel !== undefined || confirming || sharing || !connected);
   useLeaveScreenKeys(() => {
     // It must be visible before it can have the focus.
     flushSync(show);
@@ -82,13 +91,20 @@ export function Toolbar({ session, template, label, connected, screen, clipboard
             <TemplateIcon icon={template?.icon} name={session.template} category={template?.category} size={26} className={classes.icon} />
             <span className={classes.label}>{label}</span>
             <StatusDot color={connected ? 'green' : 'yellow'} />
+            {onlyLooks && (
+              <Badge className={classes.viewOnly} leftSection={<IconEye size={12} aria-hidden />} data-testid="viewer-view-only">
+                View only
+              </Badge>
+            )}
           </span>
           <Divider orientation="vertical" className={classes.divider} />
-          <Tooltip label="Applications" position="bottom">
-            <ActionIcon component={Link} to="/" className={classes.button} size={38} aria-label="Back to applications" data-testid="viewer-home">
-              <IconHome size={20} stroke={1.7} />
-            </ActionIcon>
-          </Tooltip>
+          {!byLink && (
+            <Tooltip label="Applications" position="bottom">
+              <ActionIcon component={Link} to="/" className={classes.button} size={38} aria-label="Back to applications" data-testid="viewer-home">
+                <IconHome size={20} stroke={1.7} />
+              </ActionIcon>
+            </Tooltip>
+          )}
           {fullscreen.supported && (
             <ToolButton
               icon={fullscreen.active ? IconMinimize : IconMaximize}
@@ -97,19 +113,23 @@ export function Toolbar({ session, template, label, connected, screen, clipboard
               testId="viewer-fullscreen"
             />
           )}
-          <PanelButton {...panelProps('clipboard')} icon={IconClipboardText} label="Clipboard" testId="viewer-clipboard">
-            <ClipboardPanel clipboard={clipboard} />
-          </PanelButton>
-          <PanelButton {...panelProps('keys')} icon={IconCommand} label="Special keys" testId="viewer-keys">
-            <KeysPanel screen={screen} />
-          </PanelButton>
+          {!onlyLooks && (
+            <>
+              <PanelButton {...panelProps('clipboard')} icon={IconClipboardText} label="Clipboard" testId="viewer-clipboard">
+                <ClipboardPanel clipboard={clipboard} />
+              </PanelButton>
+              <PanelButton {...panelProps('keys')} icon={IconCommand} label="Special keys" testId="viewer-keys">
+                <KeysPanel screen={screen} />
+              </PanelButton>
+            </>
+          )}
           <PanelButton {...panelProps('display')} icon={IconDeviceDesktopCog} label="Display" testId="viewer-display">
             <DisplayPanel preferences={preferences} onChange={onPreferences} />
           </PanelButton>
           <PanelButton {...panelProps('stats')} icon={IconActivity} label="Statistics" testId="viewer-stats">
             <StatsPanel screen={screen} />
           </PanelButton>
-          {touch && (
+          {touch && !onlyLooks && (
             <ToolButton
               icon={IconKeyboard}
               label={typing ? 'Hide the keyboard' : 'Keyboard'}
@@ -117,8 +137,13 @@ export function Toolbar({ session, template, label, connected, screen, clipboard
               testId="viewer-keyboard"
             />
           )}
-          <Divider orientation="vertical" className={classes.divider} />
-          <ToolButton icon={IconPlayerStop} label="End session" danger onClick={() => setConfirming(true)} testId="viewer-end" />
+          {owned && (
+            <>
+              <ToolButton icon={IconShare} label="Share" onClick={() => setSharing(true)} testId="viewer-share" />
+              <Divider orientation="vertical" className={classes.divider} />
+              <ToolButton icon={IconPlayerStop} label="End session" danger onClick={() => setConfirming(true)} testId="viewer-end" />
+            </>
+          )}
         </div>
         <button
           type="button"
@@ -131,7 +156,8 @@ export function Toolbar({ session, template, label, connected, screen, clipboard
           <IconChevronDown size={16} style={{ transform: shown ? 'rotate(180deg)' : undefined }} aria-hidden />
         </button>
       </div>
-      {typing && <TouchKeyboard screen={screen} onClose={() => setTyping(false)} />}
+      {typing && !onlyLooks && <TouchKeyboard screen={screen} onClose={() => setTyping(false)} />}
+      <ShareModal session={owned ? session : undefined} label={label} opened={sharing} onClose={() => setSharing(false)} />
       <EndSessionModal session={session} label={label} opened={confirming} onClose={() => setConfirming(false)} />
     </>
   );
