@@ -15,7 +15,7 @@ import unittest
 
 from apitest import ApiTest, cookies_of, problem
 from robot_agent import RobotAgent
-from streamspace import ENGINE, PASSWORD, PROGRAM, Agent, Client, Place, Server, wait_for
+from streamspace import ENGINE, PASSWORD, PROGRAM, ROOT, Agent, Client, Place, Server, wait_for
 from websocket import Closed
 
 
@@ -475,6 +475,20 @@ class End(unittest.TestCase):
             self.assertEqual(notify.recv(100), b"READY=1")
             server.stop()
             self.assertEqual(notify.recv(100), b"STOPPING=1")
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
+    def test_the_units_are_valid(self):
+        place = Place()
+        self.addCleanup(place.close)
+        for name in ("streamspace-server.service", "streamspace-agent.service"):
+            with open(os.path.join(ROOT, "deploy/systemd", name), encoding="utf-8") as file:
+                text = file.read().replace("/usr/bin/streamspace", PROGRAM)
+            path = os.path.join(place.path, name)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            result = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60,
+                                    check=False)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
 
 
 if __name__ == "__main__":
