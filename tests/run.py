@@ -85,10 +85,10 @@ def built(tally, label, directory, options, env=None):
     return False
 
 
-def python_tests(tally, label, directory, pattern="test_*.py", env=None):
+def python_tests(tally, label, directory, pattern="test_*.py", env=None, only=None):
     """unittest below `directory`; counted from its own closing lines, its output is passed on."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", directory, "-t", directory, "-p", pattern, *(["-k", ONLY] if ONLY else [])],
+        [sys.executable, "-u", "-W", "ignore::ResourceWarning", "-m", "unittest", "discover", "-v", "-s", directory, "-t", directory, "-p", pattern, *(["-k", only or ONLY] if only or ONLY else [])],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         env=dict(os.environ, PYTHONPATH=f"{ROOT}/tests/lib", PYTHONDONTWRITEBYTECODE="1", **(env or {})))
     output = []
@@ -214,6 +214,7 @@ def group_soak(tally):
     """The long forms of runs that the other groups hold in short."""
     os.environ["STREAMSPACE_TEST_LONG"] = "1"
     python_tests(tally, "soak", "tests/scenarios", "test_soak*.py")
+    python_tests(tally, "soak", "tests/scenarios", only="test_1_1")  # with a hold of five minutes
 
 
 GROUPS = {

@@ -3,6 +3,7 @@
 #include "api/assets.h"
 #include "api/call.h"
 #include "api/logs.h"
+#include "api/oidc_door.h"
 #include "api/refusals.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -13,7 +14,8 @@
 
 #define HASHERS 2 /* passwords that are hashed at once: 20–90 ms and up to 64 MiB each */
 #define EXPORTERS 2
-#define CODE_REFILL_FACTOR 10  /* one-time codes are short: 10 guesses, then one a minute */
+#define CODE_REFILL_FACTOR 10 /* one-time codes are short: 10 guesses, then one a minute */
+#define REMOTE 4
 #define ADDRESS_BURST_FACTOR 5 /* an address may belong to many people */
 #define LINK_BURST 30          /* links that were none, from one address … */
 #define LINK_REFILL_MS 2000
@@ -42,7 +44,8 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     api->catalogue = catalogue_create(api->version);
     api->traffic = traffic_create(route_table, route_count, extra);
     api->started_wall_ms = clock_wall_ms();
-    if (workers_create(&api->workers, HASHERS, err) < 0 ||
+    api->oidc_door = oidc_door_create();
+    if (workers_create(&api->workers, HASHERS, err) < 0 || workers_create(&api->remote, REMOTE, err) < 0 ||
         workers_create(&api->exporters, EXPORTERS, err) < 0 ||
         refusals_create(&api->refusals, api->db, err) < 0 || log_streams_create(&api->log_streams, err) < 0) {
         api_destroy(api);
@@ -61,6 +64,7 @@ void api_stop(struct api *api) {
     atomic_store(&api->stopping, true);
     log_streams_stop(api->log_streams);
     workers_stop(api->workers);
+    workers_stop(api->remote);
     workers_stop(api->exporters);
 }
 
@@ -68,6 +72,8 @@ void api_destroy(struct api *api) {
     if (!api)
         return;
     workers_destroy(api->workers);
+    workers_destroy(api->remote);
+    oidc_door_destroy(api->oidc_door);
     workers_destroy(api->exporters);
     refusals_destroy(api->refusals);
     log_streams_destroy(api->log_streams);
@@ -240,7 +246,7 @@ static int check_query(struct call *call, struct err *err) {
         bool found = false;
         for (size_t k = 0; known[k] && !found; k++)
             found = str_eq(known[k], name);
-        if (!found)
+        if (!found && !(call->route->flags & ROUTE_ANY_QUERY))
             return err_set_field(err, ERR_INVALID, "unknown_parameter", name,
                                  "this query parameter is not known here");
         if (!http_query(call->request, name))
@@ -314,13 +320,14 @@ static void dispatch(struct call *call, const struct err *early) {
         call_problem(call, &err);
         return;
     }
-    if (!(call->route->flags & ROUTE_SLOW)) {
+    if (!(call->route->flags & (ROUTE_SLOW | ROUTE_REMOTE))) {
         call->route->handler(call);
         return;
     }
     call_release_conn(call); /* while it waits in the queue */
     http_defer(call->request);
-    if (!workers_submit(call->api->workers, run_slow, call)) {
+    if (!workers_submit(call->route->flags & ROUTE_REMOTE ? call->api->remote : call->api->workers, run_slow,
+                        call)) {
         err_set(&err, ERR_UNAVAILABLE, "busy", "too many sign-ins at once; try again in a moment");
         call_problem(call, &err);
     }

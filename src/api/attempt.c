@@ -10,6 +10,12 @@ void attempt_init(struct attempt *attempt, const struct call *call, const char *
     snprintf(attempt->keys[2], ATTEMPT_KEY_MAX, "account:%s", account);
 }
 
+void attempt_init_address(struct attempt *attempt, const struct call *call) {
+    attempt->count = 1;
+    attempt->limits[0] = call->api->login_addresses;
+    snprintf(attempt->keys[0], ATTEMPT_KEY_MAX, "address:%s", http_peer(call->request));
+}
+
 void attempt_init_code(struct attempt *attempt, const struct call *call, const char *account) {
     attempt->count = 1;
     attempt->limits[0] = call->api->code_accounts;

@@ -21,6 +21,8 @@ struct attempt {
 
 /* For passwords and tokens; `account` is what the client says. */
 void attempt_init(struct attempt *attempt, const struct call *call, const char *account);
+/* For what names no account: under the address alone. */
+void attempt_init_address(struct attempt *attempt, const struct call *call);
 /* For one-time codes: a million of them, three good at a time. Under the account alone, one more a minute. */
 void attempt_init_code(struct attempt *attempt, const struct call *call, const char *account);
 /* ERR_LIMIT, with call->retry_after, when there were too many. */

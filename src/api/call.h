@@ -26,6 +26,7 @@
 #define LIST_LIMIT_MAX 200
 
 struct log_streams;
+struct oidc_door;
 struct refusal_log;
 
 struct api {
@@ -37,6 +38,8 @@ struct api {
     char *public_url, *version, *bootstrap_key, *ready_agent;
     bool secure; /* the page is reached through https: cookies are Secure and bear the __Host- prefix */
     struct workers *workers;
+    struct workers *remote; /* for those that wait for an identity provider */
+    struct oidc_door *oidc_door;
     struct workers *exporters; /* of what is too long for one answer */
     struct refusal_log *refusals;
     struct rate_limit *login_accounts, *login_addresses, *link_addresses, *code_accounts;

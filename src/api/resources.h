@@ -109,6 +109,9 @@ extern const struct json_field login_rows[3], refresh_rows[1], change_password_r
     api_key_rows[3];
 
 /* health.c */
+void oidc_login_get(struct call *call);
+void oidc_callback_get(struct call *call);
+
 void health_get(struct call *call);
 void readyz_get(struct call *call);
 void version_get(struct call *call);

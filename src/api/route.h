@@ -41,6 +41,8 @@ enum {
     ROUTE_SLOW = 1 << 0,          /* the handler runs on a worker thread (argon2) */
     ROUTE_BODY_OPTIONAL = 1 << 1, /* no body at all is as good as {} */
     ROUTE_LOG_QUIETLY = 1 << 2,   /* asked for every few seconds by machines: logged as debug */
+    ROUTE_REMOTE = 1 << 4,        /* the handler asks others over the network, on a thread for that */
+    ROUTE_ANY_QUERY = 1 << 5,     /* others write the query: what we do not know in it is no mistake */
     ROUTE_PROBE = 1 << 7,         /* asking without credentials is no attempt at anything */
 };
 

@@ -3,7 +3,9 @@
 
 #include "api/attempt.h"
 #include "api/call.h"
+#include "api/oidc_door.h"
 #include "api/resources.h"
+#include "control/settings/settings.h"
 
 static int is_needed(struct call *call, bool *ret, struct err *err) {
     return call_conn(call, err) < 0 ? -1 : setup_needed(call->conn, ret, err);
@@ -11,8 +13,10 @@ static int is_needed(struct call *call, bool *ret, struct err *err) {
 
 void methods_get(struct call *call) {
     struct err err = {0};
+    char provider[SETTING_TEXT_MAX];
     bool needed = false;
-    if (is_needed(call, &needed, &err) < 0) {
+    int offered = -1;
+    if (is_needed(call, &needed, &err) < 0 || (offered = oidc_door_name(call->conn, provider, &err)) < 0) {
         call_problem(call, &err);
         return;
     }
@@ -20,7 +24,14 @@ void methods_get(struct call *call) {
     struct json_writer w = JSON_WRITER(&text);
     jsonw_object_begin(&w);
     jsonw_put_bool(&w, "password", true);
-    jsonw_put_null(&w, "oidc");
+    if (offered) {
+        jsonw_put_object(&w, "oidc");
+        jsonw_put_string(&w, "name", provider);
+        jsonw_put_string(&w, "url", "/api/v1/auth/oidc/login");
+        jsonw_object_end(&w);
+    } else {
+        jsonw_put_null(&w, "oidc");
+    }
     jsonw_put_bool(&w, "setup", needed);
     jsonw_object_end(&w);
     call_json(call, 200, &w);

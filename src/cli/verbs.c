@@ -1,8 +1,7 @@
 #include "cli/verbs.h"
 
 #include "base/cleanup.h"
-
-#include <ctype.h>
+#include "http/client.h"
 
 #define PAGES_MAX 500
 
@@ -54,13 +53,7 @@ int verbs_run(const struct verb_table *table, int argc, char **argv) {
 
 void verbs_query(struct strbuf *path, const char *name, const char *value) {
     strbuf_printf(path, "&%s=", name);
-    for (; *value; value++) {
-        unsigned char c = (unsigned char)*value;
-        if (isalnum(c) || strchr("-._~", c))
-            strbuf_putc(path, (char)c);
-        else
-            strbuf_printf(path, "%%%02X", c);
-    }
+    http_encode(path, value);
 }
 
 int verbs_list(struct client *client, const char *path, const char *plural, const struct column *columns,

@@ -204,3 +204,13 @@ int http_client_stream(const struct http_client_request *request, http_client_da
     easy_finish(&easy);
     return result;
 }
+
+void http_encode(struct strbuf *out, const char *text) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (isalnum(c) || strchr("-._~", c))
+            strbuf_putc(out, (char)c);
+        else
+            strbuf_printf(out, "%%%02X", c);
+    }
+}

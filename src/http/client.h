@@ -39,6 +39,10 @@ const char *http_client_header(const struct http_client_response *response, cons
 int http_client_request(const struct http_client_request *request, struct http_client_response *response,
                         struct err *err);
 
+/* Appends a text to a URL's query or a form's body: "-._~", letters and digits stay, the rest is
+ * percent-encoded (RFC 3986 section 2.3). */
+void http_encode(struct strbuf *out, const char *text);
+
 /* The kind of error that a status stands for (the opposite of err_http_status): 404 → ERR_NOT_FOUND …, other
  * 4xx ERR_INVALID, 502 to 504 ERR_UNAVAILABLE, other 5xx ERR_INTERNAL, anything else ERR_NONE. */
 enum err_kind http_client_status_kind(int status);

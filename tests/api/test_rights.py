@@ -32,6 +32,8 @@ TABLE = {
     "getMe":            (None,                                           (401, 200, 200, 200, 200), {"key": 200}),
     "changePassword":   ({"currentPassword": "x", "newPassword": "y"},   (401, 400, 400, 400, 400)),
     "listSignInMethods": (None,                                          (200, 200, 200, 200, 200)),
+    "beginOidc":        (None,                                           (303, 303, 303, 303, 303)),
+    "finishOidc":       (None,                                           (303, 303, 303, 303, 303)),
     "getSetup":         (None,                                           (200, 200, 200, 200, 200)),
     "finishSetup":      ({"token": "0" * 64, "password": PASSWORD},      (409, 409, 409, 409, 409)),
     "listLogins":       (None,                                           (401, 200, 200, 200, 200)),

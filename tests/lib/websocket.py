@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import os
+import select
 import socket
 import struct
 import time
@@ -109,6 +110,17 @@ class WebSocket:
                 raise Closed(code, data[2:].decode())
             if opcode == 9:
                 self._send(10, data)
+
+    def attend(self):
+        """Takes in what has come, and answers pings, without waiting for more: for streams that are not read for long."""
+        while select.select([self.socket], [], [], 0)[0]:
+            opcode, data = self._frame(time.monotonic() + 10)
+            if opcode in (0, 1, 2):
+                self.payload += data
+            elif opcode == 9:
+                self._send(10, data)
+            elif opcode == 8:
+                raise Closed(struct.unpack(">H", data[:2])[0] if len(data) >= 2 else 1005, data[2:].decode())
 
     def read(self, count, timeout=10):
         """Exactly `count` bytes of the stream, whatever the frames are."""

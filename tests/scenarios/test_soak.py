@@ -51,6 +51,8 @@ class Soak(unittest.TestCase):
             name = chance.choice(list(live))
             live[name][0].type("ls -l /usr/bin\n")
             live[name][0].picture()
+            for _, stream in live.values():  # a viewer that answers no ping for a minute is taken for gone
+                stream.attend()
             if len(live) >= SESSIONS:
                 end(chance.choice(list(live)))
 

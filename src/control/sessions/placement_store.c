@@ -37,7 +37,8 @@ int placement_store_load(struct db_conn *conn, const char *only_agent, struct ca
     if (db_query(
             conn, &rows, err,
             "SELECT a.agent_id, a.platform, a.region, a.status, a.draining, a.self_draining, a.replica_id, "
-            "a.max_sessions, a.cpu_millis, a.memory_bytes, COALESCE(a.given_labels, a.labels), a.missing_programs, "
+            "a.max_sessions, a.cpu_millis, a.memory_bytes, COALESCE(a.given_labels, a.labels), "
+            "a.missing_programs, "
             "COALESCE(u.sessions, 0), "
             "COALESCE(u.cpu, 0), COALESCE(u.memory, 0) "
             "FROM agents a LEFT JOIN (SELECT agent_id, COUNT(*) AS sessions, CAST(SUM(cpu_millis) AS BIGINT) "

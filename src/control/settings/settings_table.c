@@ -8,6 +8,12 @@ static bool is_url(const char *text) {
            !strpbrk(text, " \t\"<>") && strlen(strstr(text, "://")) > 3;
 }
 
+/* Codes and secrets go to it: https, or http on this machine (development). */
+static bool is_issuer(const char *text) {
+    return is_url(text) && (str_starts(text, "https://") || str_starts(text, "http://127.0.0.1:") ||
+                            str_starts(text, "http://localhost:") || str_starts(text, "http://[::1]:"));
+}
+
 #define STORED_DURATION SETTING_DURATION, SETTING_STORED
 #define STORED_INTEGER SETTING_INTEGER, SETTING_STORED
 
@@ -93,6 +99,45 @@ const struct setting_row setting_table[SETTINGS] = {
                                      .variable = "AGENT_BOOTSTRAP_KEY",
                                      .help = "a standing key that enrols unknown agents (under `up`: else "
                                              "made up and kept)"},
+    [SETTING_CA_FILE] = {"ca-file", SETTING_TEXT, 0, .group = "Single sign-on", .metavar = "FILE",
+                         .help = "trust the certificates in this PEM file when asking the identity provider "
+                                 "(else the system's)"},
+    [SETTING_OIDC_ISSUER] = {"oidc-issuer", SETTING_TEXT, SETTING_STORED, .valid = is_issuer,
+                             .expect = "an https URL such as https://id.example.org/realms/main",
+                             .group = "Single sign-on", .metavar = "URL",
+                             .help = "let people sign in at this identity provider (OpenID Connect); its "
+                                     "/.well-known/openid-configuration is read from there"},
+    [SETTING_OIDC_NAME] = {"oidc-name", SETTING_TEXT, SETTING_STORED, "single sign-on",
+                           .group = "Single sign-on", .metavar = "NAME",
+                           .help = "what the sign-in page calls it"},
+    [SETTING_OIDC_CLIENT_ID] = {"oidc-client-id", SETTING_TEXT, SETTING_STORED, "streamspace",
+                                .group = "Single sign-on", .metavar = "ID",
+                                .help = "by what name the provider knows this server"},
+    [SETTING_OIDC_CLIENT_SECRET] = {"oidc-client-secret", SETTING_TEXT, SETTING_SECRET, .group = "Secrets",
+                                    .help = "the password of that name at the provider (none: a public "
+                                            "client)"},
+    [SETTING_OIDC_SCOPES] = {"oidc-scopes", SETTING_TEXT, SETTING_STORED, "openid profile email",
+                             .group = "Single sign-on", .metavar = "SCOPES",
+                             .help = "what is asked for; must have openid"},
+    [SETTING_OIDC_USERNAME_CLAIM] = {"oidc-username-claim", SETTING_TEXT, SETTING_STORED,
+                                     "preferred_username", .group = "Single sign-on", .metavar = "CLAIM",
+                                     .help = "the claim that usernames are made from"},
+    [SETTING_OIDC_GROUPS_CLAIM] = {"oidc-groups-claim", SETTING_TEXT, SETTING_STORED, "groups",
+                                   .group = "Single sign-on", .metavar = "CLAIM",
+                                   .help = "the claim that lists groups; a.b for a member of a member"},
+    [SETTING_OIDC_ADMIN_GROUP] = {"oidc-admin-group", SETTING_TEXT, SETTING_STORED, .group = "Single sign-on",
+                                  .metavar = "GROUP",
+                                  .help = "members of this group of the provider's are administrators"},
+    [SETTING_OIDC_OPERATOR_GROUP] = {"oidc-operator-group", SETTING_TEXT, SETTING_STORED,
+                                     .group = "Single sign-on", .metavar = "GROUP",
+                                     .help = "members of this group of the provider's are operators"},
+    [SETTING_OIDC_CREATE_USERS] = {"oidc-create-users", SETTING_BOOLEAN, SETTING_STORED, "true",
+                                   .group = "Single sign-on",
+                                   .help = "make accounts for people who sign in for the first time"},
+    [SETTING_OIDC_LINK_BY_NAME] = {"oidc-link-by-name", SETTING_BOOLEAN, SETTING_STORED, "false",
+                                   .group = "Single sign-on",
+                                   .help = "give people the account that bears their name already; only for "
+                                           "providers whose users cannot choose their names"},
     [SETTING_LOG_LEVEL] = {"log-level", SETTING_CHOICE, SETTING_STORED, "info",
                            .choices = "debug|info|warn|error", .group = "Logs", .help = "what to log"},
     [SETTING_LOG_FORMAT] = {"log-format", SETTING_CHOICE, 0, "text", .choices = "text|json", .group = "Logs",

@@ -219,3 +219,9 @@ void keyring_csrf(struct keyring *keyring, int64_t login_id, char csrf[LOGIN_TOK
 struct login_cache *keyring_cache(struct keyring *keyring) {
     return keyring->cache;
 }
+
+void keyring_sign_in_key(struct keyring *keyring, uint8_t key[JWT_KEY_SIZE]) {
+    pthread_rwlock_rdlock(&keyring->lock);
+    crypto_auth_hmacsha256(key, (const unsigned char *)"sign-in", 7, keyring->csrf_key);
+    pthread_rwlock_unlock(&keyring->lock);
+}

@@ -48,6 +48,10 @@ int keyring_rotate(struct keyring *keyring, struct db_conn *conn, const struct a
  * keys whose tokens have all expired are forgotten. */
 int signing_keys_maintain(struct db_conn *conn, struct err *err);
 
+/* For sealing what a browser keeps while it is away at an identity provider: the same on all replicas,
+ * whatever key signs. */
+void keyring_sign_in_key(struct keyring *keyring, uint8_t key[JWT_KEY_SIZE]);
+
 /* What a login gives to the client, once. */
 struct login_tokens {
     char cookie[LOGIN_TOKEN_SIZE];

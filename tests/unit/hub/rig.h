@@ -6,13 +6,13 @@
 
 #include "../test.h"
 
+#include "../db/temp_db.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "control/agents/agent.h"
-#include "../db/temp_db.h"
 #include "control/commands/command.h"
 #include "control/sessions/reconcile.h"
 #include "control/sessions/session.h"
