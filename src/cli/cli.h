@@ -15,6 +15,12 @@ int cli_template(int argc, char **argv);
 int cli_apply(int argc, char **argv);
 int cli_agent_admin(int argc, char **argv); /* agent list|show: `agent` without a verb runs one (main/) */
 int cli_command(int argc, char **argv);
+int cli_user(int argc, char **argv);
+int cli_api_key(int argc, char **argv);
+int cli_passwd(int argc, char **argv);
+int cli_mfa(int argc, char **argv);
+int cli_server_admin(int argc,
+                     char **argv); /* server keys|key-rotate: `server` without a verb is one (main/) */
 int cli_share(int argc, char **argv);
 int cli_group(int argc, char **argv);
 int cli_quota(int argc, char **argv);

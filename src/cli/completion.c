@@ -8,11 +8,16 @@
 const struct cli_noun cli_nouns[] = {
     {"login", "", "sign in to a server", cli_login},
     {"logout", "", "end the sign-in", cli_logout},
+    {"passwd", "", "change your password", cli_passwd},
+    {"mfa", "enable codes disable", "one-time codes at your sign-in", cli_mfa},
+    {"api-key", "list create delete", "API keys: what programs sign in with", cli_api_key},
     {"session", "create list show open set stop logs", "sessions: applications that run", cli_session},
     {"share", "create list revoke", "shares: others who may see or use a session", cli_share},
     {"template", "list show create edit delete export", "templates: applications that can be started",
      cli_template},
     {"apply", "", "bring files of templates to the server", cli_apply},
+    {"user", "list show create set activate deactivate reset-password reset-mfa delete", "users: accounts",
+     cli_user},
     {"group", "list show create set delete members add role remove", "groups: users who belong together",
      cli_group},
     {"quota", "show set clear", "what a user or a group may hold at once", cli_quota},
@@ -24,6 +29,7 @@ const struct cli_noun cli_nouns[] = {
 const size_t cli_noun_count = ARRAY_SIZE(cli_nouns);
 
 static const char roles[] = "up server agent display backup restore";
+static const char server_words[] = "keys key-rotate";
 static const char agent_words[] = "list show enrol tokens revoke drain resume label delete";
 
 static void bash(void) {
@@ -43,8 +49,9 @@ static void bash(void) {
            "\"$word\")); return\n"
            "    fi\n"
            "    if [ \"$COMP_CWORD\" -eq 2 ]; then case $noun in\n"
-           "        agent) COMPREPLY=($(compgen -W '%s' -- \"$word\"));;\n",
-           agent_words);
+           "        agent) COMPREPLY=($(compgen -W '%s' -- \"$word\"));;\n"
+           "        server) COMPREPLY=($(compgen -W '%s' -- \"$word\"));;\n",
+           agent_words, server_words);
     for (size_t i = 0; i < cli_noun_count; i++)
         if (*cli_nouns[i].verbs)
             printf("        %s) COMPREPLY=($(compgen -W '%s' -- \"$word\"));;\n", cli_nouns[i].name,
@@ -81,6 +88,7 @@ static void fish(void) {
                    cli_nouns[i].verbs);
     }
     printf("complete -c streamspace -n '__fish_seen_subcommand_from agent' -a '%s'\n", agent_words);
+    printf("complete -c streamspace -n '__fish_seen_subcommand_from server' -a '%s'\n", server_words);
 }
 
 int cli_completion(int argc, char **argv) {

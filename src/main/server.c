@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/cli.h"
 #include "control/seal.h"
 #include "control/settings/settings.h"
 #include "control/templates/template.h"
@@ -286,6 +287,8 @@ static void wait_for_end(struct control_plane *plane, const sigset_t *signals) {
 }
 
 int server_main(int argc, char **argv) {
+    if (argc > 1 && argv[1][0] != '-') /* server key-rotate … */
+        return cli_server_admin(argc, argv);
     struct role_flags flags = {0};
     struct control_plane plane = {0};
     struct err err = {0};

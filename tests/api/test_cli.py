@@ -6,6 +6,7 @@ import stat
 import subprocess
 import unittest
 
+import totp
 from streamspace import PASSWORD, PROGRAM, Agent, Place, Server
 
 
@@ -39,7 +40,8 @@ class CommandLine(unittest.TestCase):
     def test_help_and_version_everywhere(self):
         self.assertRegex(self.good("--version"), r"^streamspace \d+\.\d+\.\d+\n$")
         for words in ([], ["up"], ["server"], ["agent"], ["display"], ["login"], ["logout"], ["session"], ["template"], ["apply"],
-                      ["share"], ["group"], ["quota"], ["command"], ["settings"], ["audit"], ["completion"]):
+                      ["share"], ["group"], ["quota"], ["command"], ["user"], ["api-key"], ["passwd"], ["mfa"],
+                      ["server", "keys"], ["settings"], ["audit"], ["completion"]):
             self.assertIn("usage:", self.good(*words, "--help"))
 
     def test_wrong_usage_is_status_2_and_says_what(self):
@@ -131,6 +133,88 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
         self.assertNotIn(PASSWORD, open(path, encoding="utf-8").read())
+
+    def test_users(self):
+        self.sign_in()
+        self.assertRegex(self.good("user", "create", "cli-grace", "--role", "operator", "--email", "g@example.org",
+                                   input_text=PASSWORD + "\n"), r"(?m)^Role +operator")
+        self.assertRegex(self.good("user", "list", "--search", "GRACE"), r"(?m)^cli-grace +operator +")
+        self.assertEqual(self.good("user", "list", "--search", "nobody-at-all"), "No users.\n")
+        self.good("user", "set", "cli-grace", "--role", "user", "--full-name", "Grace")
+        row = json.loads(self.good("user", "show", "cli-grace", "--output", "json"))
+        self.assertEqual((row["role"], row["fullName"], row["email"]), ("user", "Grace", "g@example.org"))
+        self.assertIn("may not sign in", self.good("user", "deactivate", "cli-grace"))
+        self.assertIn("403", str(self.server.anonymous().api("POST", "/auth/login", {
+            "username": "cli-grace", "password": PASSWORD}).status))
+        self.good("user", "activate", "cli-grace")
+        self.good("user", "reset-password", "cli-grace", input_text="another good long one\n")
+        self.server.client("cli-grace", "another good long one")
+        for words, text in ((["user", "create", "Bad Name"], "can be no username"),
+                            (["user", "reset-password", "cli-grace"], "nothing was given"),
+                            (["user", "reset-mfa", "cli-grace"], "uses no one-time codes"),
+                            (["user", "deactivate", "admin"], "only active administrator")):
+            result = self.run_cli(*words)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn(text, result.stderr)
+        self.assertIn("is removed", self.good("user", "delete", "cli-grace"))
+        self.assertEqual(self.run_cli("user", "show", "cli-grace").returncode, 1)
+
+    def test_api_keys(self):
+        self.sign_in()
+        key = self.good("api-key", "create", "ci", "--scope", "users:read", "--scope", "sessions:write", "--for", "720h").strip()
+        self.assertRegex(key, "^ss_[0-9a-f]{64}$")
+        row = json.loads(self.good("api-key", "list", "--output", "json"))[-1]
+        self.assertEqual((row["name"], row["scopes"]), ("ci", ["sessions:write", "users:read"]))
+        self.assertIn(key[:11], self.good("api-key", "list"))
+        environ = {"STREAMSPACE_URL": self.server.url, "STREAMSPACE_TOKEN": key}
+        self.assertIn("admin", self.good("user", "list", env=environ))
+        self.assertIn("lacks the scope agents:read", self.run_cli("agent", "list", env=environ).stderr)
+        # Or kept, as a sign-in is.
+        home = {"XDG_CONFIG_HOME": self.place.path + "/by-key"}
+        self.assertIn("as admin", self.good("login", self.server.url, "--api-key", "-", input_text=key + "\n", env=home))
+        self.assertIn("admin", self.good("user", "list", env=home))
+        self.assertEqual(self.run_cli("login", self.server.url, "--api-key", key[:-1] + "x", env=home).returncode, 1)
+        self.good("logout", env=home)
+        self.assertEqual(self.run_cli("user", "list", env=home).returncode, 1)
+        self.good("user", "list", env=environ)
+        self.good("api-key", "delete", str(row["id"]))
+        self.assertEqual(self.run_cli("user", "list", env=environ).returncode, 1)
+        self.assertEqual(self.run_cli("api-key", "create", "x", "--scope", "nothing:read").returncode, 1)
+        self.assertEqual(self.run_cli("api-key", "delete", "x").returncode, 1)
+
+    def test_password_and_codes(self):
+        home = {"XDG_CONFIG_HOME": self.place.path + "/own"}
+        other = "another good long one"
+        self.client.expect(201, "POST", "/users", {"username": "cli-own", "password": PASSWORD})
+        words = ["login", self.server.url, "--username", "cli-own"]
+        self.good(*words, input_text=PASSWORD + "\n", env=home)
+        self.assertIn("not the present password", self.run_cli("passwd", input_text="wrong wrong wrong\n" + other + "\n", env=home).stderr)
+        self.assertIn("is changed", self.good("passwd", input_text=f"{PASSWORD}\n{other}\n", env=home))
+        self.assertIn("cli-own", self.good("user", "show", "me", env=home))
+        totp.settle(12)
+        # The secret is shown before the code is asked for: as a person would, read it and then answer.
+        with subprocess.Popen([PROGRAM, "mfa", "enable"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, env={"PATH": os.environ["PATH"], "HOME": self.place.path, **home}) as child:
+            child.stdin.write(other + "\n")
+            child.stdin.flush()
+            child.stderr.readline()
+            secret = child.stderr.readline().strip()
+            codes, errors = child.communicate(totp.code(secret, -1) + "\n", timeout=30)
+        self.assertEqual(child.returncode, 0, errors)
+        codes = codes.split()
+        self.assertEqual(len(codes), 10)
+        self.assertIn("One-time code: nothing was given", self.run_cli(*words, input_text=other + "\n", env=home).stderr)
+        self.good(*words, "--password-stdin", input_text=f"{other}\n{totp.code(secret)}\n", env=home)
+        self.good(*words, "--password-stdin", "--otp", codes[0], input_text=other + "\n", env=home)
+        fresh = self.good("mfa", "codes", input_text=codes[1] + "\n", env=home).split()
+        self.assertIn("no code", self.good("mfa", "disable", input_text=fresh[0] + "\n", env=home).lower())
+        self.good(*words, input_text=other + "\n", env=home)
+
+    def test_signing_keys(self):
+        self.sign_in()
+        said = self.good("server", "key-rotate")
+        self.assertIn(json.loads(self.good("server", "keys", "--output", "json"))[0]["kid"], said)
+        self.good("user", "list")
 
     def test_settings(self):
         self.sign_in()
