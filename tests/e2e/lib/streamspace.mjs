@@ -192,3 +192,29 @@ export class Island {
     }
   }
 }
+
+/** `streamspace server` alone in a directory of its own, without a first administrator. */
+export class BareServer {
+  static async start() {
+    const server = new BareServer();
+    server.directory = mkdtempSync(path.join(tmpdir(), 'ss-e2e-'));
+    server.output = '';
+    const { ADMIN_PASSWORD: _none, ...env } = process.env;
+    server.process = spawn(PROGRAM, ['server', '--listen=127.0.0.1:0', `--data-dir=${server.directory}`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+    });
+    server.exited = new Promise((resolve) => server.process.on('exit', resolve));
+    for (const stream of [server.process.stdout, server.process.stderr]) stream.on('data', (data) => (server.output += data));
+    server.setupUrl = await waitFor('the set-up address is logged', () => /(http:\S+\/setup\?token=[0-9a-f]+)/.exec(server.output)?.[1]);
+    server.url = new URL(server.setupUrl).origin;
+    await waitFor('it serves', async () => (await fetch(`${server.url}/health`)).ok);
+    return server;
+  }
+
+  async stop() {
+    this.process.kill('SIGTERM');
+    await this.exited;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

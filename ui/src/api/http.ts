@@ -40,7 +40,7 @@ export class ApiError extends Error {
 }
 
 /** 401 that is about the code or password of one request: the login itself is as good as before. */
-const OF_THIS_REQUEST: ReadonlySet<string> = new Set(['mfa_required', 'mfa_invalid', 'invalid_credentials', 'wrong_password']);
+const OF_THIS_REQUEST: ReadonlySet<string> = new Set(['mfa_required', 'mfa_invalid', 'invalid_credentials', 'wrong_password', 'bad_setup_token']);
 
 type Listener = () => void;
 const unauthorizedListeners = new Set<Listener>();

@@ -1,7 +1,7 @@
 import { Navigate, Outlet, useLocation } from 'react-router-dom';
 import { ApiError, errorText } from '@/api/http';
 import { FullPageMessage, Splash } from '@/components/FullPage';
-import { isAdmin, isOperator, useMe, useUser } from '@/hooks/queries';
+import { isAdmin, isOperator, useMe, UserProvider, useUser } from '@/hooks/queries';
 import { LiveProvider } from '@/live/LiveProvider';
 import { NotFoundPage } from '@/pages/NotFoundPage';
 
@@ -11,9 +11,11 @@ export function RequireUser() {
   const location = useLocation();
   if (data) {
     return (
-      <LiveProvider>
-        <Outlet />
-      </LiveProvider>
+      <UserProvider value={data}>
+        <LiveProvider>
+          <Outlet />
+        </LiveProvider>
+      </UserProvider>
     );
   }
   if (isPending) return <Splash />;

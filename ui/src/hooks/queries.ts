@@ -1,5 +1,6 @@
 // What the page knows of the server, by query. Events keep it fresh.
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { createContext, useContext } from 'react';
 import { me } from '@/api/account';
 import * as api from '@/api/endpoints';
 import { ApiError } from '@/api/http';
@@ -17,11 +18,17 @@ export function useMe() {
   });
 }
 
-/** The signed-in user. Only below the pages that demand one. */
+const UserContext = createContext<User | undefined>(undefined);
+export const UserProvider = UserContext.Provider;
+
+/**
+ * The signed-in user, below the guard that demands one. Not read from the query:
+ * that is empty as soon as somebody signs out, a moment before these pages go.
+ */
 export function useUser(): User {
-  const { data } = useMe();
-  if (!data) throw new Error('no user');
-  return data;
+  const user = useContext(UserContext);
+  if (!user) throw new Error('no user');
+  return user;
 }
 
 export const isOperator = (user: User) => user.role === 'operator' || user.role === 'admin';

@@ -14,6 +14,8 @@ export const PasswordField = forwardRef<HTMLInputElement, PasswordInputProps>(fu
         onKeyDown={watchCaps}
         onKeyUp={watchCaps}
         onBlur={() => setCapsLock(false)}
+        // Mantine says so to the eye only.
+        aria-invalid={props.error ? true : undefined}
         visibilityToggleButtonProps={{ 'aria-label': 'Show the password', tabIndex: 0 }}
         {...props}
       />

@@ -1,6 +1,8 @@
 import { Button, Group, Skeleton, TextInput } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
+import { IconCircleCheck } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { Link, Navigate, useNavigate, useSearchParams } from 'react-router-dom';
 import { setUp, setupNeeded } from '@/api/account';
 import { ApiError } from '@/api/http';
@@ -14,7 +16,6 @@ import { useMe } from '@/hooks/queries';
 import { useFields } from '@/hooks/useFields';
 import { PASSWORD_MIN } from '@/lib/password';
 import { EntryPage } from '@/pages/login/EntryPage';
-import { IconCircleCheck } from '@tabler/icons-react';
 
 /** The first administrator, made once, by whoever can read the server's log. */
 export function SetupPage() {
@@ -44,7 +45,12 @@ export function SetupPage() {
 function SetupForm() {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const [params] = useSearchParams();
+  const [params, setParams] = useSearchParams();
+  const [given] = useState(params.get('token') ?? '');
+  // The token does not stay in the address, where histories keep it.
+  useEffect(() => {
+    if (params.has('token')) setParams({}, { replace: true });
+  }, [params, setParams]);
   const create = useMutation({
     mutationFn: setUp,
     onSuccess(user) {
@@ -55,7 +61,7 @@ function SetupForm() {
   });
   const badToken = create.error instanceof ApiError && (create.error.status === 401 || create.error.status === 403);
   const fields = useFields(
-    { token: params.get('token') ?? '', username: 'admin', fullName: '', email: '', password: '', again: '' },
+    { token: given, username: 'admin', fullName: '', email: '', password: '', again: '' },
     badToken ? undefined : create.error,
   );
   const token = fields.text('token');
@@ -85,7 +91,7 @@ function SetupForm() {
         description="The server has written it to its log and to its terminal"
         autoComplete="off"
         spellCheck={false}
-        autoFocus={!params.get('token')}
+        autoFocus={!given}
         {...token}
         onChange={(event) => {
           create.reset();

@@ -46,8 +46,8 @@ function Figures({ data }: { data: Dashboard }) {
       <ul className={classes.tiles}>
         <Tile label="Sessions" value={live} note={`${sessions.running ?? 0} running`} to="/sessions" testId="tile-sessions" />
         <Tile label="Agents online" value={agents.online} note={`of ${agents.total}`} to="/admin/agents" bad={agents.online < agents.total} testId="tile-agents" />
-        <Tile label="Open screens" value={streams} note="streams being shown" testId="tile-streams" />
-        <Tile label="Commands under way" value={waiting} note={`${commands.pending ?? 0} wait for their agent`} to="/admin/commands" testId="tile-commands" />
+        <Tile label="Open screens" value={streams} note="watched right now" testId="tile-streams" />
+        <Tile label="Open commands" value={waiting} note={`${commands.pending ?? 0} waiting`} to="/admin/commands" testId="tile-commands" />
         <Tile label="Orphans" value={orphans} note={orphans ? 'run, but nobody wants them' : 'as it should be'} bad={orphans > 0} good={orphans === 0} testId="tile-orphans" />
         <Tile label="Stuck" value={stuck} note={stuck ? 'beyond their deadline' : 'as it should be'} bad={stuck > 0} good={stuck === 0} testId="tile-stuck" />
       </ul>

@@ -10,6 +10,7 @@ import { Form } from '@/components/form/Form';
 import { NewPassword } from '@/components/form/NewPassword';
 import { Section } from '@/components/Panel';
 import { useApiKeys } from '@/hooks/account';
+import { useUser } from '@/hooks/queries';
 import { useChange } from '@/hooks/useChange';
 import { useDialog } from '@/hooks/useDialog';
 import { useFields } from '@/hooks/useFields';
@@ -45,6 +46,8 @@ export function UserAccess({ user }: { user: User }) {
 function Mfa({ user }: { user: User }) {
   const asking = useDialog<true>();
   const reset = useChange(() => resetMfa(user.username), [keys.users]);
+  const me = useUser();
+  if (me.username === user.username) return <Section title="Two-step sign-in" text="Yours: turn it on and off under My account." />;
   return (
     <Section
       title="Two-step sign-in"
