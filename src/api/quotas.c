@@ -61,6 +61,7 @@ void user_quota_get(struct call *call) {
     if (!actor_is_admin(&call->actor) && !str_eq(of.name, call->actor.username)) {
         struct err err = {0};
         err_set(&err, ERR_NOT_FOUND, "user_not_found", "there is no such user");
+        call->not_his = true;
         call_problem(call, &err);
         return;
     }

@@ -261,6 +261,27 @@ class CommandLine(unittest.TestCase):
         self.assertEqual({row["action"] for row in commands}, {"start_session", "stop_session"})
         self.assertIn("completed", self.good("command", "show", commands[0]["commandId"]))
 
+    def test_a_session_is_changed_and_found(self):
+        self.sign_in()
+        name = self.good("session", "create", "terminal", "--tag", "before", "--memory", "256Mi").split()[0]
+        shown = json.loads(self.good("session", "set", name, "--memory", "300Mi", "--cpu", "150m", "--tag", "after", "--tag",
+                                     "big", "--max-duration", "8h", "--idle-timeout", "30m", "--output", "json"))
+        self.assertEqual((shown["resources"], shown["tags"], shown["maxSessionDuration"], shown["idleTimeout"]),
+                         ({"cpu": "150m", "memory": "300Mi"}, ["after", "big"], "8h", "30m"))
+        self.assertRegex(self.good("session", "set", name, "--max-duration", "none", "--no-tags"), r"(?m)^Longest +-$")
+        self.good("session", "set", name, "--tag", "found")
+        for words in (["--tag", "found"], ["--search", name[-8:].upper()], ["--agent", "cli-agent", "--search", "found"],
+                      ["--template", "terminal", "--tag", "found"]):
+            self.assertIn(name, self.good("session", "list", *words), words)
+        for words in (["--tag", "before"], ["--template", "gimp"], ["--agent", "another"], ["--search", "nothing like it"]):
+            self.assertNotIn(name, self.good("session", "list", *words), words)
+        for words, text in (([], "say what to change"), (["--cpu", "lots"], "cpu"), (["--memory", "1Ki"], "memory")):
+            result = self.run_cli("session", "set", name, *words)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn(text, result.stderr)
+        self.good("session", "stop", name)
+        self.assertIn("has ended", self.run_cli("session", "set", name, "--tag", "late").stderr)
+
     def test_what_cannot_be_created(self):
         self.sign_in()
         result = self.run_cli("session", "create", "no-such-template")

@@ -4,6 +4,7 @@ import unittest
 
 from apitest import ApiTest, problem
 from robot_agent import RobotAgent
+from streamspace import wait_for
 
 NO_LIMITS = {"maxSessions": None, "maxCpu": None, "maxMemory": None, "maxStorage": None}
 
@@ -214,6 +215,26 @@ class Quotas(ApiTest):
         for thread in threads:
             thread.join()
         self.assertEqual(sorted(statuses), [200] * 5 + [403] * 35)  # terminals of 100m
+
+
+class Audited(ApiTest):
+    """A server of its own: floods of refusals, as above, are not written down one by one."""
+
+    def test_what_was_changed_and_what_was_refused(self):
+        self.admin.expect(201, "POST", "/groups", {"name": "quiet"})
+        hasty = self.as_user("hasty")
+        self.admin.expect(201, "POST", "/groups/quiet/members", {"username": "hasty"})
+        self.admin.expect(200, "PUT", "/groups/quiet/quota", {"maxSessions": 0, "maxMemory": "1Gi"})
+        problem(self, hasty.api("POST", "/sessions", {"template": "terminal"}), 403, "quota_exceeded")
+        problem(self, hasty.api("GET", "/groups/quiet"), 404, "group_not_found")
+        problem(self, hasty.api("GET", "/users/admin/quota"), 404, "user_not_found")
+        self.admin.expect(204, "DELETE", "/groups/quiet/quota")
+        wait_for("the refusals are written down", lambda: len(self.admin.expect(
+            200, "GET", "/audit?user=hasty&outcome=refused")["entries"]) == 3)
+        entries = self.admin.expect(200, "GET", "/audit?target=quiet&outcome=allowed")["entries"]
+        self.assertEqual([(entry["action"], entry["detail"]) for entry in entries][::-1],
+                         [("group.create", None), ("group.add-member", "hasty as member"),
+                          ("group.set-quota", "sessions 0, cpu none, memory 1Gi, storage none"), ("group.clear-quota", None)])
 
 
 if __name__ == "__main__":
