@@ -248,8 +248,8 @@ static int finish(struct call *call, struct kept *kept, struct login_tokens *tok
     oidc_door_leave(&visit);
     if (status < 0)
         return -1;
-    return login_create(call->conn, call->api->keyring, &user, http_peer(call->request),
-                        http_header(call->request, "User-Agent"), tokens, err);
+    return login_create_by(call->conn, call->api->keyring, &user, LOGIN_BY_OIDC, http_peer(call->request),
+                           http_header(call->request, "User-Agent"), tokens, err);
 }
 
 static void audit_refusal(struct call *call, const struct err *cause) {

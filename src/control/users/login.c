@@ -32,14 +32,14 @@ static int make_refresh(struct db_conn *conn, int64_t login_id, struct login_tok
     return refresh_store_insert(conn, hash, login_id, err);
 }
 
-static int create(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *address,
-                  const char *user_agent, struct login_tokens *ret, struct err *err) {
+static int create(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *kind,
+                  const char *address, const char *user_agent, struct login_tokens *ret, struct err *err) {
     char hash[KEY_HEX_SIZE];
     int64_t id = 0;
     struct actor actor = {.user_id = user->id, .username = user->username, .address = address};
     random_hex(ret->cookie, LOGIN_TOKEN_SIZE - 1);
     secret_hash(ret->cookie, hash);
-    if (login_store_insert(conn, user->id, "password", hash, address, user_agent, &id, err) < 0 ||
+    if (login_store_insert(conn, user->id, kind, hash, address, user_agent, &id, err) < 0 ||
         make_refresh(conn, id, ret, err) < 0 || make_access(keyring, user, id, ret, err) < 0)
         return -1;
     if (user_store_signed_in(conn, user->id, err) < 0)
@@ -50,11 +50,16 @@ static int create(struct db_conn *conn, struct keyring *keyring, const struct us
 
 int login_create(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *address,
                  const char *user_agent, struct login_tokens *ret, struct err *err) {
+    return login_create_by(conn, keyring, user, LOGIN_BY_PASSWORD, address, user_agent, ret, err);
+}
+
+int login_create_by(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *kind,
+                    const char *address, const char *user_agent, struct login_tokens *ret, struct err *err) {
     if (!user->active)
         return err_set(err, ERR_DENIED, "user_disabled", "this account is disabled");
     if (db_begin(conn, err) < 0)
         return -1;
-    return db_end(conn, create(conn, keyring, user, address, user_agent, ret, err), err);
+    return db_end(conn, create(conn, keyring, user, kind, address, user_agent, ret, err), err);
 }
 
 /* A login that was found: is its user allowed in? */

@@ -73,6 +73,11 @@ struct login {
  */
 int login_create(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *address,
                  const char *user_agent, struct login_tokens *ret, struct err *err);
+/* The same, saying how he proved it. */
+#define LOGIN_BY_PASSWORD "password"
+#define LOGIN_BY_OIDC "oidc"
+int login_create_by(struct db_conn *conn, struct keyring *keyring, const struct user *user, const char *kind,
+                    const char *address, const char *user_agent, struct login_tokens *ret, struct err *err);
 /* By cookie. ERR_UNAUTHENTICATED "bad_cookie" when there is no such living login; ERR_DENIED "user_disabled".
  */
 int login_find_cookie(struct db_conn *conn, struct keyring *keyring, const char *cookie, struct login *ret,

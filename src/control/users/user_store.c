@@ -78,16 +78,6 @@ int user_store_set_password(struct db_conn *conn, int64_t id, const char *passwo
     return status;
 }
 
-int user_store_set_active(struct db_conn *conn, int64_t id, bool active, struct err *err) {
-    char now[TIME_TEXT_SIZE];
-    if (db_now(conn, now, err) < 0)
-        return -1;
-    int status = db_exec(conn, NULL, err, "UPDATE users SET active = $2, updated_at = $3 WHERE id = $1",
-                         "iis", id, (int64_t)active, now);
-    db_mark_move(conn, DB_MARK_LOGINS);
-    return status;
-}
-
 int user_store_update(struct db_conn *conn, const struct user *user, struct err *err) {
     char now[TIME_TEXT_SIZE];
     if (db_now(conn, now, err) < 0)

@@ -30,6 +30,5 @@ int user_store_signed_in(struct db_conn *conn, int64_t id, struct err *err);
 int user_store_live_sessions(struct db_conn *conn, int64_t id, int64_t *ret, struct err *err);
 /* With his ended sessions. */
 int user_store_delete(struct db_conn *conn, int64_t id, struct err *err);
-int user_store_set_active(struct db_conn *conn, int64_t id, bool active, struct err *err);
 
 #endif
