@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define TIME_TEXT_SIZE 32
+/* After every other time, also where a database sorts by the rules of a language. */
+#define TIME_LAST "9999-12-31T23:59:59.999Z"
 
 /* Milliseconds / microseconds since boot. */
 int64_t clock_ms(void);

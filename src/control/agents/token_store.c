@@ -45,7 +45,7 @@ static void read_token(struct db_rows *rows, struct agent_token_info *ret) {
 /* The cursor is an id; the place of its row is looked up, and one that is gone is no place. */
 static int find_place(struct db_conn *conn, const char *cursor, char *at, char *hash, struct err *err) {
     _cleanup_rows_ struct db_rows *rows = NULL;
-    str_copy(at, TIME_TEXT_SIZE, "9999"); /* after every time, in every collation */
+    str_copy(at, TIME_TEXT_SIZE, TIME_LAST);
     *hash = '\0';
     if (!cursor)
         return 0;

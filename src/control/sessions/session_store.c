@@ -331,8 +331,7 @@ static int read_cursor(const char *cursor, char *time, char *name, struct err *e
     int64_t when;
     const char *bar = cursor ? strchr(cursor, '|') : NULL;
     if (!cursor) {
-        str_copy(time, TIME_TEXT_SIZE,
-                 "9999-12-31T23:59:59.999Z"); /* after every time, in every language's order */
+        str_copy(time, TIME_TEXT_SIZE, TIME_LAST);
         *name = '\0';
         return 0;
     }
