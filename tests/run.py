@@ -185,14 +185,22 @@ def group_fault(tally):
     python_tests(tally, "fault", "tests/fault")
 
 
+def npm_installed(tally, directory):
+    """The packages of a directory are there and as its lock file says."""
+    stamp = f"{directory}/node_modules/.package-lock.json"
+    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(f"{directory}/package-lock.json"):
+        return True
+    if run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], cwd=directory).returncode:
+        tally.add(0, 1, 0, [f"npm install failed in {directory}"])
+        return False
+    os.utime(stamp)
+    return True
+
+
 def group_e2e(tally):
     """A real browser: node's own test runner, counted from its closing lines."""
-    stamp = "tests/e2e/node_modules/.package-lock.json"
-    if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime("tests/e2e/package-lock.json"):
-        if run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], cwd="tests/e2e").returncode:
-            tally.add(0, 1, 0, ["e2e: npm install failed"])
-            return
-        os.utime(stamp)
+    if not all(npm_installed(tally, directory) for directory in ("tests/e2e", "tests/oidc")):
+        return
     files = sorted(name for name in os.listdir("tests/e2e") if name.endswith(".test.mjs"))
     for name in files:
         result = run(["node", "--test", name], cwd="tests/e2e", text=True, capture_output=True)

@@ -117,7 +117,7 @@ describe('LoginPage', () => {
 
   it('offers the identity provider, and comes back to where one wanted to go', async () => {
     answers['/api/v1/auth/methods'] = () => json(200, { password: true, oidc: { name: 'Campus', url: '/api/v1/auth/oidc/login' }, setup: false });
-    await show('/login?next=/sessions/a&error=oidc_failed');
+    await show('/login?next=/sessions/a&error=oidc_refused');
     const link = screen.getByTestId('login-oidc');
     expect(link.textContent).toBe('Sign in with Campus');
     expect(link.getAttribute('href')).toBe('/api/v1/auth/oidc/login?next=%2Fsessions%2Fa');
