@@ -58,3 +58,14 @@ void login_delete_one(struct call *call) {
         cookies_set(call->request, call->api->secure, NULL, NULL);
     call_no_content(call);
 }
+
+void user_logins_delete(struct call *call) {
+    struct err err = {0};
+    if (user_end_logins(call->conn, &call->actor, &call->account, &err) < 0) {
+        call_problem(call, &err);
+        return;
+    }
+    if (call->account.id == call->login.user.id)
+        cookies_set(call->request, call->api->secure, NULL, NULL);
+    call_no_content(call);
+}

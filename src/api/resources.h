@@ -140,6 +140,7 @@ void mfa_verify_post(struct call *call);
 void mfa_codes_post(struct call *call);
 void mfa_delete(struct call *call);
 void user_mfa_delete(struct call *call);
+void user_logins_delete(struct call *call);
 /* users.c */
 /* As the API shows it, with the names of the groups; on an error of the database the writer fails. */
 void user_write_json(struct call *call, const struct user *user, struct json_writer *w);

@@ -63,6 +63,8 @@ const struct route route_table[] = {
      .area = SCOPE_USERS},
     {"resetUserMfa", "DELETE", V1 "/users/{username}/mfa", ROUTE_ADMIN, ROUTE_ACCOUNT,
      .handler = user_mfa_delete, .area = SCOPE_USERS},
+    {"endUserLogins", "DELETE", V1 "/users/{username}/logins", ROUTE_ADMIN, ROUTE_ACCOUNT,
+     .handler = user_logins_delete, .area = SCOPE_USERS},
 
     /* --- keys of access tokens --- */
     {"listSigningKeys", "GET", V1 "/admin/signing-keys", ROUTE_ADMIN, .handler = signing_key_list_get,

@@ -284,6 +284,28 @@ class Logins(ApiTest):
         wait_end(events)
         self.assertLess(time.monotonic() - begin, 1.0)
 
+    def test_an_administrator_ends_all_of_them(self):
+        robot = RobotAgent(self.server, "robot-logins")
+        self.addCleanup(robot.close)
+        self.make_user("everywhere")
+        here, there = self.client("everywhere"), self.client("everywhere")
+        key = here.expect(201, "POST", "/api-keys", {"name": "k"})["key"]
+        name = here.create()
+        here.wait_state(name, "running")
+        stream, events = here.stream(name), watch(self, there)
+        problem(self, here.api("DELETE", "/users/everywhere/logins"), 403)
+        problem(self, self.admin.api("DELETE", "/users/nowhere/logins"), 404)
+        begin = time.monotonic()
+        self.assertEqual(self.admin.api("DELETE", "/users/everywhere/logins").status, 204)
+        self.assertEqual(close_code(stream), 4102)
+        wait_end(events)
+        self.assertLess(time.monotonic() - begin, 1.0)
+        for client in (here, there):
+            problem(self, client.api("GET", "/auth/me"), 401)
+        self.assertEqual(Client(self.server.url, key).expect(200, "GET", f"/sessions/{name}")["state"], "running")
+        self.assertIn(("admin", "everywhere", "allowed", None), audit(self.server, "login.end-all"))
+        self.client("everywhere").expect(200, "GET", "/auth/me")
+
     def test_a_new_password_ends_the_others(self):
         self.make_user("changer")
         here, there = self.client("changer"), self.client("changer")

@@ -88,6 +88,9 @@ struct user_change {
  * ERR_INVALID naming the field, ERR_CONFLICT "last_admin" when no active administrator would be left. */
 int user_update(struct db_conn *conn, const struct actor *actor, const char *username,
                 const struct user_change *change, struct user *ret, struct err *err);
+/* Ends all logins of a user and closes his streams; his API keys go on. One transaction with audit. */
+int user_end_logins(struct db_conn *conn, const struct actor *actor, const struct user *user,
+                    struct err *err);
 /* Removes the account and the records of its ended sessions; the audit log keeps its name. ERR_NOT_FOUND;
  * ERR_CONFLICT "last_admin", or "user_has_sessions" while some of its sessions are not at their end. */
 int user_delete(struct db_conn *conn, const struct actor *actor, const char *username, struct err *err);

@@ -29,6 +29,20 @@ static int end_logins(struct db_conn *conn, const struct user *user, struct err 
                : 0;
 }
 
+static int end_by_admin(struct db_conn *conn, const struct actor *actor, const struct user *user,
+                        struct err *err) {
+    if (end_logins(conn, user, err) < 0)
+        return -1;
+    return audit_write(conn, actor, "login.end-all", user->username, AUDIT_ALLOWED, NULL, err);
+}
+
+int user_end_logins(struct db_conn *conn, const struct actor *actor, const struct user *user,
+                    struct err *err) {
+    if (db_begin(conn, err) < 0)
+        return -1;
+    return db_end(conn, end_by_admin(conn, actor, user, err), err);
+}
+
 static int tell(struct db_conn *conn, const struct actor *actor, const struct user *was,
                 const struct user *now, bool new_password, struct err *err) {
     char detail[64];
