@@ -111,8 +111,34 @@ def python_tests(tally, label, directory, pattern="test_*.py", env=None, only=No
     tally.add(max(0, count - failed - skipped), failed, skipped, [f"{label}: {name}" for name in names])
 
 
+def npm_installed(tally, directory):
+    """The packages of a directory are there and as its lock file says."""
+    stamp = f"{directory}/node_modules/.package-lock.json"
+    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(f"{directory}/package-lock.json"):
+        return True
+    if run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], cwd=directory).returncode:
+        tally.add(0, 1, 0, [f"npm install failed in {directory}"])
+        return False
+    os.utime(stamp)
+    return True
+
+
+def openapi_lint(tally):
+    """api/openapi.yaml by the standard, with tests/openapi/redocly.yaml."""
+    if not npm_installed(tally, "tests/openapi"):
+        return
+    environ = dict(os.environ, REDOCLY_TELEMETRY="off", REDOCLY_SUPPRESS_UPDATE_NOTICE="true")
+    result = run(["npx", "--no-install", "redocly", "lint", "--config", "redocly.yaml", "../../api/openapi.yaml"],
+                 cwd="tests/openapi", text=True, capture_output=True, env=environ)
+    if result.returncode:
+        print(result.stdout[-8000:], result.stderr[-4000:])
+    print(f"  api/openapi.yaml by redocly lint: {'FAILED' if result.returncode else 'ok'}", flush=True)
+    tally.add(int(not result.returncode), int(bool(result.returncode)), 0, ["lint: api/openapi.yaml"] if result.returncode else [])
+
+
 def group_lint(tally):
     python_tests(tally, "lint", "tests/lint")
+    openapi_lint(tally)
 
 
 def group_unit(tally):
@@ -183,18 +209,6 @@ def group_api_postgres(tally):
 def group_fault(tally):
     """What the server stands on fails under load."""
     python_tests(tally, "fault", "tests/fault")
-
-
-def npm_installed(tally, directory):
-    """The packages of a directory are there and as its lock file says."""
-    stamp = f"{directory}/node_modules/.package-lock.json"
-    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(f"{directory}/package-lock.json"):
-        return True
-    if run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], cwd=directory).returncode:
-        tally.add(0, 1, 0, [f"npm install failed in {directory}"])
-        return False
-    os.utime(stamp)
-    return True
 
 
 def group_e2e(tally):
