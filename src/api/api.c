@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/settings/settings.h"
 #include "control/users/api_key.h"
 
 #include <strings.h>
@@ -21,11 +22,18 @@
 #define LINK_REFILL_MS 2000
 #define ANONYMOUS_BODY_MAX (16 * 1024)
 
+void api_apply_settings(struct api *api) {
+    unsigned burst = (unsigned)setting_now(SETTING_LOGIN_ATTEMPTS);
+    int64_t refill_ms = setting_now(SETTING_LOGIN_PAUSE) * 1000;
+    rate_limit_adjust(api->login_accounts, burst, refill_ms);
+    rate_limit_adjust(api->login_addresses, burst * ADDRESS_BURST_FACTOR,
+                      refill_ms / ADDRESS_BURST_FACTOR + 1);
+    rate_limit_adjust(api->code_accounts, burst, refill_ms * CODE_REFILL_FACTOR);
+}
+
 int api_create(struct api **ret, const struct api_options *options, struct err *err) {
     static const char *const extra[] = {"page", "unknown", NULL};
     struct api *api = mem_zalloc(sizeof *api);
-    unsigned burst = options->login_burst ? options->login_burst : 10;
-    int64_t refill_ms = options->login_refill_ms ? options->login_refill_ms : 6000;
     api->db = options->db;
     api->hub = options->hub;
     api->relay = options->relay;
@@ -36,11 +44,11 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     api->bootstrap_key = str_empty(options->bootstrap_key) ? NULL : str_dup(options->bootstrap_key);
     api->ready_agent = str_dup(options->ready_agent);
     api->secure = options->tls || (options->public_url && str_starts(options->public_url, "https:"));
-    api->login_accounts = rate_limit_create(burst, refill_ms);
-    api->login_addresses =
-        rate_limit_create(burst * ADDRESS_BURST_FACTOR, refill_ms / ADDRESS_BURST_FACTOR + 1);
+    api->login_accounts = rate_limit_create(1, 1);
+    api->login_addresses = rate_limit_create(1, 1);
+    api->code_accounts = rate_limit_create(1, 1);
     api->link_addresses = rate_limit_create(LINK_BURST, LINK_REFILL_MS);
-    api->code_accounts = rate_limit_create(burst, refill_ms * CODE_REFILL_FACTOR);
+    api_apply_settings(api);
     api->catalogue = catalogue_create(api->version);
     api->traffic = traffic_create(route_table, route_count, extra);
     api->started_wall_ms = clock_wall_ms();

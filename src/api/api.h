@@ -38,8 +38,6 @@ struct api_options {
     const char *version;
     const char *bootstrap_key; /* AGENT_BOOTSTRAP_KEY, or NULL */
     const char *ready_agent;   /* /readyz is 200 only while this agent is online; NULL: not asked */
-    unsigned login_burst;      /* failed sign-ins of an account before it has to wait; 0: 10 */
-    int64_t login_refill_ms;   /* one more is allowed after this time; 0: 6000 */
 };
 
 int api_create(struct api **ret, const struct api_options *options, struct err *err);
@@ -51,6 +49,9 @@ void api_handler(void *arg, struct http_request *request);
 size_t api_body_limit(void *arg, struct http_request *request);
 void api_error(void *arg, struct http_request *request, const struct err *err);
 
+/* Takes over settings that may change while it runs (setting_now): at first by api_create(), then by whoever
+ * hears of a change. From any thread. */
+void api_apply_settings(struct api *api);
 /* From now on /readyz says 503: load balancers look elsewhere. Everything is served on. */
 void api_drain(struct api *api);
 /* Ends log streams that are followed and answers everything that still waits, so that http_server_stop() has

@@ -29,6 +29,13 @@ struct rate_limit *rate_limit_create(unsigned burst, int64_t refill_ms) {
     return limit;
 }
 
+void rate_limit_adjust(struct rate_limit *limit, unsigned burst, int64_t refill_ms) {
+    pthread_mutex_lock(&limit->lock);
+    limit->refill_ms = refill_ms;
+    limit->full_ms = (int64_t)burst * refill_ms;
+    pthread_mutex_unlock(&limit->lock);
+}
+
 void rate_limit_destroy(struct rate_limit *limit) {
     if (!limit)
         return;

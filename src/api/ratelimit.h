@@ -18,6 +18,8 @@ struct rate_limit;
 
 /* `burst` >= 1, `refill_ms` >= 1. */
 struct rate_limit *rate_limit_create(unsigned burst, int64_t refill_ms);
+/* Other bounds from now on, for buckets that exist, too. */
+void rate_limit_adjust(struct rate_limit *limit, unsigned burst, int64_t refill_ms);
 void rate_limit_destroy(struct rate_limit *limit); /* accepts NULL */
 
 /* Takes one. False when the bucket is empty: *ret_wait_ms is the time until it is not (may be NULL). */

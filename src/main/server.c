@@ -66,6 +66,8 @@ static int open_database(struct control_plane *plane, struct err *err) {
 
 static void apply_settings(struct control_plane *plane) {
     log_set_level((enum log_level)setting_now(SETTING_LOG_LEVEL));
+    if (plane->api)
+        api_apply_settings(plane->api);
 }
 
 /* On the database's notification thread: somebody changed something, here or at another replica. */
@@ -80,10 +82,17 @@ static void on_settings(void *arg, const char *channel, const char *payload) {
 }
 
 static int read_settings(struct control_plane *plane, struct db_conn *conn, struct err *err) {
-    if (db_listen(plane->db, SETTINGS_CHANNEL, on_settings, plane, err) < 0 ||
-        settings_refresh(conn, err) < 0)
+    if (settings_refresh(conn, err) < 0)
         return err_wrap(err, "settings");
     apply_settings(plane);
+    return 0;
+}
+
+/* When all that it acts on is there. What was changed since the first reading is not missed. */
+static int follow_settings(struct control_plane *plane, struct err *err) {
+    if (db_listen(plane->db, SETTINGS_CHANNEL, on_settings, plane, err) < 0)
+        return err_wrap(err, "settings");
+    on_settings(plane, SETTINGS_CHANNEL, NULL);
     return 0;
 }
 
@@ -160,7 +169,7 @@ static int start_serving(struct control_plane *plane, struct err *err) {
                               .ready_agent = setting_start_text(SETTING_READY_AGENT)};
     if (api_create(&plane->api, &api, err) < 0 || hub_start(plane->hub, err) < 0)
         return -1;
-    return start_http(plane, err);
+    return start_http(plane, err) < 0 ? -1 : follow_settings(plane, err);
 }
 
 /* No new connections; requests under way end (drain-timeout); agents and viewers are told that the server
@@ -168,6 +177,10 @@ static int start_serving(struct control_plane *plane, struct err *err) {
 static void stop_serving(struct control_plane *plane) {
     if (plane->http)
         http_server_stop_accepting(plane->http);
+    if (plane->db) {
+        db_unlisten(plane->db, on_settings, plane);
+        db_unlisten(plane->db, on_signing_keys, plane);
+    }
     if (plane->api)
         api_stop(plane->api);
     if (plane->hub)
@@ -177,9 +190,6 @@ static void stop_serving(struct control_plane *plane) {
     api_destroy(plane->api);
     hub_destroy(plane->hub);
     keyring_destroy(plane->keyring);
-    if (plane->db)
-        db_unlisten(plane->db, on_settings, plane);
-    db_unlisten(plane->db, on_signing_keys, plane);
     db_close(plane->db);
     http_tls_free(plane->tls);
     free(plane->data_dir);

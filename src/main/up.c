@@ -277,7 +277,11 @@ static void start_agent(void *arg) {
     strv_add(&argv, "streamspace");
     strv_add(&argv, "agent");
     add_flag(&argv, "config", setting_start_text(SETTING_CONFIG));
-    add_flag(&argv, "control-plane-url", up->agent_url);
+    add_flag(&argv, "ca-file", setting_start_text(SETTING_TLS_CERT)); /* who signed itself is trusted, too */
+    /* Under https by the name that the certificate is for. */
+    const char *public_url = setting_start_text(SETTING_PUBLIC_URL);
+    bool by_name = public_url && setting_start_text(SETTING_TLS_CERT);
+    add_flag(&argv, "control-plane-url", by_name ? public_url : up->agent_url);
     add_flag(&argv, "agent-id", up->agent_id);
     add_flag(&argv, "runtime", flags->runtime);
     strv_addf(&argv, "--data-dir=%s/agent", up->data_dir);

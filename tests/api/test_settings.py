@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 from apitest import ApiTest, problem
-from streamspace import PASSWORD, PROGRAM, ROOT, Server, wait_for
+from streamspace import ENGINE, PASSWORD, PROGRAM, ROOT, Server, wait_for
 
 
 def settings_of(client):
@@ -88,6 +88,35 @@ class Changes(ApiTest):
         self.assertEqual(settings_of(admin)["log-format"]["source"], "variable")
         server.restart()
         self.assertEqual(settings_of(server.client())["log-level"]["value"], "debug", "it outlives the process")
+
+
+    def test_limits_of_sign_ins_change_at_once(self):
+        server = Server(arguments=["--login-pause=1h"])
+        self.addCleanup(server.close)
+        admin, client = server.client(), server.anonymous()
+        body = {"username": "nobody-here", "password": "x" * 12}
+        admin.expect(200, "PATCH", "/settings", {"login-attempts": 3})
+        wait_for("three and no more", lambda: client.api("POST", "/auth/login", body).status == 429)
+        tries = len(admin.expect(200, "GET", "/audit?action=login.create&outcome=refused&limit=200")["entries"])
+        self.assertTrue(3 <= tries <= 5, tries)
+
+    @unittest.skipUnless(ENGINE == "postgres", "several replicas need PostgreSQL")
+    def test_other_replicas_follow(self):
+        first = Server()
+        self.addCleanup(first.close)
+        with tempfile.TemporaryDirectory() as place:
+            second = Server(data_dir=place, env=first.data.env)
+            try:
+                first.client().expect(200, "PATCH", "/settings", {"log-level": "debug"})
+                other = second.client()
+
+                def seen():
+                    other.expect(200, "GET", "/version")
+                    return "/api/v1/version" in second.output
+                wait_for("the other server follows", seen, 5)
+                self.assertEqual(settings_of(other)["log-level"]["value"], "debug")
+            finally:
+                second.stop()
 
 
 class Precedence(unittest.TestCase):

@@ -75,6 +75,8 @@ enum setting {
     SETTING_RETRY_MAX,      /* seconds: the longest back-off */
     SETTING_START_ATTEMPTS, /* a start that fails "retryable" is tried this often */
     SETTING_ORPHAN_GRACE,   /* seconds between first sight and stop */
+    SETTING_LOGIN_ATTEMPTS, /* failed sign-ins of an account before it has to wait */
+    SETTING_LOGIN_PAUSE,    /* seconds after which one more is allowed */
     SETTING_SHARE_LINKS,    /* "anyone", "users", "off" */
     /* what is kept */
     SETTING_HISTORY_DAYS,       /* ended sessions and commands stay readable */

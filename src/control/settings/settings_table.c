@@ -156,6 +156,13 @@ const struct setting_row setting_table[SETTINGS] = {
                                 .metavar = "N", .help = "how often a start is tried"},
     [SETTING_ORPHAN_GRACE] = {"agent-orphan-grace", STORED_DURATION, "30s", 0, 86400, .group = "Sessions",
                               .help = "time between the first sight of an unwanted session and its end"},
+    [SETTING_LOGIN_ATTEMPTS] = {"login-attempts", STORED_INTEGER, "10", 3, 1000, .group = "Signing in",
+                                .metavar = "N",
+                                .help = "failed attempts of an account from one address before it has to "
+                                        "wait; five times as many of an address, or of an account from "
+                                        "everywhere"},
+    [SETTING_LOGIN_PAUSE] = {"login-pause", STORED_DURATION, "6s", 1, 3600, .group = "Signing in",
+                             .help = "after which one more attempt is allowed"},
     [SETTING_SHARE_LINKS] = {"share-links", SETTING_CHOICE, SETTING_STORED, "anyone",
                              .choices = "anyone|users|off", .group = "Sessions",
                              .help = "who may use links to shared sessions: anyone who has one, signed-in "
