@@ -10,7 +10,7 @@ import time
 import unittest
 
 from apitest import cookies_of
-from streamspace import PASSWORD, PROGRAM, Agent, Client, Place, Server, wait_for
+from streamspace import PASSWORD, PROGRAM, Agent, Client, Place, Server, Up, wait_for
 from websocket import Closed
 
 
@@ -161,6 +161,19 @@ class Streams(TlsTest):
         self.assertEqual(closed.exception.code, 1001, "a code that lets viewers come back")
         self.assertEqual(server.child.wait(20), 0, server.output[-2000:])
         self.assertLess(time.monotonic() - begun, 10)
+
+    def test_everything_on_one_machine(self):
+        """`up`: its agent trusts the server's certificate, and reads the same file of settings."""
+        config = self.place.path + "/up.yaml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"tls-cert: {self.certificate}\ntls-key: {self.key}\nruntime: 'null'\nmax-sessions: 7\n")
+        machine = Up(arguments=[f"--config={config}"], ca_file=self.certificate)
+        self.addCleanup(machine.close)
+        client = machine.client()
+        agents = client.expect(200, "GET", "/agents")["agents"]
+        self.assertEqual([(agent["status"], agent["capacity"]["maxSessions"]) for agent in agents], [("online", 7)])
+        name = client.create()
+        client.wait_state(name, "running")
 
     def test_an_agent_that_does_not_trust_the_certificate(self):
         server = self.start()

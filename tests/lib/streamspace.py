@@ -386,18 +386,19 @@ class Agent(Process):
 class Up(Process):
     """`streamspace up`: everything, ready to use."""
 
-    def __init__(self, arguments=(), env=None, data_dir=None):
+    def __init__(self, arguments=(), env=None, data_dir=None, ca_file=None):
+        self.ca_file = ca_file
         self.place = None if data_dir else Place()
         self.data_dir = data_dir or self.place.path
         super().__init__([PROGRAM, "up", "--listen=127.0.0.1:0", f"--data-dir={self.data_dir}", *arguments],
                          {"ADMIN_PASSWORD": PASSWORD, **(env or {})})
-        self.url = self.wait_output(r"Open\s+(http:\S+)").group(1)
-        probe = Client(self.url)
+        self.url = self.wait_output(r"Open\s+(https?:\S+)").group(1)
+        probe = Client(self.url, ca_file=ca_file)
         wait_for("/readyz is 200", lambda: probe.request("GET", "/readyz").status == 200)
         self.agent_id = open(os.path.join(self.data_dir, "agent-id"), encoding="utf-8").read().strip()
 
     def client(self, username="admin", password=PASSWORD):
-        return Client(self.url).login(username, password)
+        return Client(self.url, ca_file=self.ca_file).login(username, password)
 
     def children(self):
         """{role: pid} of the supervised processes."""
