@@ -141,6 +141,14 @@ static void react(struct hub *hub, const struct event *event) {
 
 /* --- reading --- */
 
+static void reset(struct subscription *subscription, int64_t id) {
+    char data[] = "{}";
+    struct event event = {.id = id, .data = data};
+    str_copy(event.kind, sizeof event.kind, HUB_EVENT_RESET);
+    str_copy(event.audience, sizeof event.audience, EVENT_EVERYBODY);
+    tell(subscription, &event);
+}
+
 static void fan_out(struct hub *hub, const struct event *event) {
     count(hub, M_EVENTS, 1);
     react(hub, event);
@@ -157,6 +165,8 @@ struct reading {
     struct subscription *subscription; /* whose missed ones; NULL: new ones, for all */
     int64_t since;
     bool gap; /* some are gone */
+    bool unsure;
+    int64_t newest; /* when unsure */
     struct event *events;
     size_t count;
 };
@@ -169,19 +179,39 @@ static void reading_free(struct reading *reading) {
 static bool new_begin(struct hub *hub, void *arg) {
     struct reading *reading = arg;
     hub->events_due = false; /* whoever looks from here on is heard */
+    reading->unsure |= hub->events_unsure;
+    hub->events_unsure = false;
     reading->since = hub->last_event;
     return true;
 }
 
 static int read_events(struct hub *hub, struct db_conn *conn, void *arg, struct err *err) {
     struct reading *reading = arg;
+    if (reading->unsure && event_newest(conn, &reading->newest, err) < 0)
+        return -1;
     if (reading->subscription && event_gap(conn, reading->since, &reading->gap, err) < 0)
         return -1;
     return reading->gap ? 0 : event_read(conn, reading->since, &reading->events, &reading->count, err);
 }
 
+/* A database that came back without its last transactions (a standby took over, a copy was restored) gives
+ * their ids out again: everybody starts anew. */
+static void start_anew(struct hub *hub, int64_t newest) {
+    log_warn("the database has lost its last events");
+    hub->last_event = newest;
+    struct subscription *next;
+    for (struct subscription *subscription = hub->subscriptions; subscription; subscription = next) {
+        next = subscription->next;
+        if (subscription->live)
+            reset(subscription, newest);
+    }
+    events_look(hub);
+}
+
 static void new_done(struct hub *hub, void *arg, int result, const struct err *err) {
     struct reading *reading = arg;
+    if (result == 0 && reading->unsure && reading->newest < hub->last_event)
+        start_anew(hub, reading->newest);
     for (size_t i = 0; i < reading->count; i++) {
         if (reading->events[i].id <= hub->last_event)
             continue; /* after an absence of the database two readings may begin at the same place */
@@ -207,9 +237,15 @@ static void look(void *arg) {
     events_look(arg);
 }
 
+static void look_closely(void *arg) {
+    struct hub *hub = arg;
+    hub->events_unsure = true;
+    events_look(hub);
+}
+
 /* On a thread of the database's. */
 static void on_notify(void *arg, const char *channel, const char *payload) {
-    hub_post(arg, look, arg);
+    hub_post(arg, payload ? look : look_closely, arg);
 }
 
 int events_start(struct hub *hub, struct err *err) {
@@ -239,14 +275,6 @@ void events_keep_alive(struct hub *hub) {
 }
 
 /* --- subscribing --- */
-
-static void reset(struct subscription *subscription, int64_t id) {
-    char data[] = "{}";
-    struct event event = {.id = id, .data = data};
-    str_copy(event.kind, sizeof event.kind, HUB_EVENT_RESET);
-    str_copy(event.audience, sizeof event.audience, EVENT_EVERYBODY);
-    tell(subscription, &event);
-}
 
 static bool missed_begin(struct hub *hub, void *arg) {
     struct reading *reading = arg;

@@ -118,6 +118,7 @@ struct hub {
     int64_t next_subscription;     /* (lock) */
     int64_t last_event;
     bool events_due;
+    bool events_unsure; /* the database was away: is the last event still there? */
 
     struct loop_timer *sweep_timer, *reconcile_timer, *keepalive_timer, *stop_timer;
     bool reconcile_due;

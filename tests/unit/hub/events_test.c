@@ -1,6 +1,8 @@
 /* The event bus: who gets what, what was missed, and who is dropped. */
 #include "rig.h"
 
+#include "db/engine.h"
+
 #include <pthread.h>
 
 #define SEEN_MAX 256
@@ -132,6 +134,37 @@ static void an_id_from_the_future_starts_anew(void **state) {
     leave(rig, &watcher);
 }
 
+/* As after the loss of a server whose last transactions had not reached its standby. */
+static void a_database_that_lost_its_last_events(void **state) {
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct watcher watcher = {0};
+    watch(rig, &watcher, "boss", true, 0);
+    IDLE(rig, 50);
+    for (int i = 0; i < 5; i++)
+        write_event(rig, "template", EVENT_EVERYBODY, "{}");
+    WAIT(rig, seen(&watcher, "template") == 5);
+    notifier_post(rig->db->notifier, "", NULL); /* away and back, and nothing is lost: nothing is said */
+    write_event(rig, "template", EVENT_EVERYBODY, "{}");
+    WAIT(rig, seen(&watcher, "template") == 6);
+    assert_int_equal(seen(&watcher, HUB_EVENT_RESET), 0);
+    int64_t lost = watcher.seen[4].id;
+    if (db_exec(rig->conn, NULL, &err, "DELETE FROM events WHERE id >= $1", "i", lost) < 0)
+        fail_msg("%s", err.message);
+    notifier_post(rig->db->notifier, "", NULL);
+    WAIT(rig, seen(&watcher, HUB_EVENT_RESET) == 1);
+    assert_int_equal(watcher.seen[6].id, watcher.seen[3].id);
+    /* The ids come again, and are told. */
+    if (db_exec(
+            rig->conn, NULL, &err,
+            "INSERT INTO events (id, kind, audience, data, created_at) VALUES ($1, 'agent', '*', '{}', $2)",
+            "is", lost, "2026-01-01T00:00:00.000Z") < 0 ||
+        db_notify(rig->conn, EVENT_CHANNEL, "new", &err) < 0)
+        fail_msg("%s", err.message);
+    WAIT(rig, seen(&watcher, "agent") == 1);
+    leave(rig, &watcher);
+}
+
 static void silence_is_filled_with_keep_alives(void **state) {
     struct rig *rig = *state;
     struct watcher watcher = {0};
@@ -201,13 +234,10 @@ static void a_stopping_hub_lets_go_of_all(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        HUB_TEST(everybody_gets_what_he_may_see),
-        HUB_TEST(what_was_missed_comes_first_and_once),
-        HUB_TEST(an_id_from_the_future_starts_anew),
-        HUB_TEST(silence_is_filled_with_keep_alives),
-        HUB_TEST(a_slow_one_is_dropped_and_the_others_go_on),
-        HUB_TEST(a_session_is_followed_live),
-        HUB_TEST(a_stopping_hub_lets_go_of_all),
+        HUB_TEST(everybody_gets_what_he_may_see),     HUB_TEST(what_was_missed_comes_first_and_once),
+        HUB_TEST(an_id_from_the_future_starts_anew),  HUB_TEST(a_database_that_lost_its_last_events),
+        HUB_TEST(silence_is_filled_with_keep_alives), HUB_TEST(a_slow_one_is_dropped_and_the_others_go_on),
+        HUB_TEST(a_session_is_followed_live),         HUB_TEST(a_stopping_hub_lets_go_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
