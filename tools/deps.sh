@@ -10,7 +10,7 @@ set -euo pipefail
 build="gcc clang meson ninja-build pkg-config libc6-dev make
   libmicrohttpd-dev libgnutls28-dev libwslay-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev libpq-dev
   libsodium-dev libssl-dev
-  libseccomp-dev libyaml-dev uthash-dev zlib1g-dev libcmocka-dev python3 ca-certificates"
+  libseccomp-dev libyaml-dev libpng-dev uthash-dev zlib1g-dev libcmocka-dev python3 ca-certificates"
 # Sandboxes, the display, and the programs of the first templates.
 run="bubblewrap passt nftables iproute2 procps tigervnc-standalone-server openbox xterm xauth x11-xkb-utils xkb-data
   xfonts-base fonts-dejavu-core fontconfig-config firefox-esr"

@@ -5,6 +5,7 @@
 #include "api/logs.h"
 #include "api/oidc_door.h"
 #include "api/refusals.h"
+#include "api/screenshot.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -55,6 +56,7 @@ int api_create(struct api **ret, const struct api_options *options, struct err *
     api->oidc_door = oidc_door_create();
     if (workers_create(&api->workers, HASHERS, err) < 0 || workers_create(&api->remote, REMOTE, err) < 0 ||
         workers_create(&api->exporters, EXPORTERS, err) < 0 ||
+        workers_create(&api->painters, SCREENSHOT_THREADS, err) < 0 ||
         refusals_create(&api->refusals, api->db, err) < 0 || log_streams_create(&api->log_streams, err) < 0) {
         api_destroy(api);
         return -1;
@@ -74,6 +76,7 @@ void api_stop(struct api *api) {
     workers_stop(api->workers);
     workers_stop(api->remote);
     workers_stop(api->exporters);
+    workers_stop(api->painters);
 }
 
 void api_destroy(struct api *api) {
@@ -83,6 +86,7 @@ void api_destroy(struct api *api) {
     workers_destroy(api->remote);
     oidc_door_destroy(api->oidc_door);
     workers_destroy(api->exporters);
+    workers_destroy(api->painters);
     refusals_destroy(api->refusals);
     log_streams_destroy(api->log_streams);
     rate_limit_destroy(api->login_accounts);

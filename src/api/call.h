@@ -40,7 +40,9 @@ struct api {
     struct workers *workers;
     struct workers *remote; /* for those that wait for an identity provider */
     struct oidc_door *oidc_door;
-    struct workers *exporters; /* of what is too long for one answer */
+    struct workers *painters;     /* of screenshots */
+    _Atomic unsigned screenshots; /* under way */
+    struct workers *exporters;    /* of what is too long for one answer */
     struct refusal_log *refusals;
     struct rate_limit *login_accounts, *login_addresses, *link_addresses, *code_accounts;
     struct traffic *traffic;

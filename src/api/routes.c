@@ -3,6 +3,7 @@
 #include "api/logs.h"
 #include "api/resources.h"
 #include "api/route.h"
+#include "api/screenshot.h"
 
 #define V1 "/api/v1"
 #define QUERY(...)                                                                                           \
@@ -132,6 +133,9 @@ const struct route route_table[] = {
      .query = QUERY("ticket")},
     {"getSessionLogs", "GET", V1 "/sessions/{name}/logs", ROUTE_USER, ROUTE_SESSION, .handler = session_logs,
      .area = SCOPE_SESSIONS, .query = QUERY("follow")},
+
+    {"getScreenshot", "GET", V1 "/sessions/{name}/screenshot.png", ROUTE_USER, ROUTE_SESSION,
+     .handler = session_screenshot, .area = SCOPE_SESSIONS},
 
     {"listShares", "GET", V1 "/sessions/{name}/shares", ROUTE_USER, ROUTE_SESSION, .handler = share_list_get,
      .area = SCOPE_SESSIONS},

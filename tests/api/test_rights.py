@@ -88,6 +88,8 @@ TABLE = {
     "openStream":       (None,                                           (401, 401, 401, 401, 401)),
     "getSessionLogs":   (None,                                           (401, 200, 404, 200, 200),
                          {**NOT_THEIRS, "key": 200}),
+    "getScreenshot":    (None,                                           (401, 200, 404, 200, 200),
+                         {**NOT_THEIRS, "key": 200}),
     "listShares":       (None,                                           (401, 200, 404, 200, 200),
                          {**NOT_THEIRS, "key": 200}),
     "createShare":      ({"link": True, "mode": "view"},                 (401, 201, 404, 201, 201), NOT_THEIRS),
@@ -126,7 +128,7 @@ class RoleWalk(ApiTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.robot = RobotAgent(cls.server, "robot-1", max_sessions=1000)
+        cls.robot = RobotAgent(cls.server, "robot-1", max_sessions=1000, display="rfb")
         cls.addClassCleanup(cls.robot.close)
         cls.document = cls.admin.request("GET", "/api/openapi.json").json
         cls.routes = {operation["operationId"]: (method.upper(), path, operation)

@@ -1,12 +1,14 @@
 """An agent of a few lines that speaks the protocol and runs nothing: for tests that need to decide what an agent does.
 
 It acknowledges and completes what it is told; `hold` keeps answers to an action back, `display` decides what happens to
-streams: "echo" sends back what comes, "silent" opens and never says a word, "error" says stream_error, "absent" does not
+streams: "echo" sends back what comes, "rfb" shows a picture of many colours (RFC 6143), "noise" says
+what no display says, "silent" opens and never says a word, "error" says stream_error, "absent" does not
 answer at all.
 """
 import datetime
 import json
 import socket
+import struct
 import threading
 
 from streamspace import BOOTSTRAP_KEY, Client, wait_for
@@ -18,6 +20,8 @@ def now():
 
 
 class RobotAgent:
+    WIDTH, HEIGHT = 40, 24  # of the picture
+
     def __init__(self, server, agent_id="robot-1", platform="local", max_sessions=50, display="echo", log=b"line 1\nline 2\n",
                  key=BOOTSTRAP_KEY, connect=True):
         self.server, self.agent_id, self.display, self.log = server, agent_id, display, log
@@ -107,6 +111,41 @@ class RobotAgent:
             head += data
         return int(head.split(b" ")[1]) if head else 0, peer
 
+    @staticmethod
+    def colour(x, y):
+        return (x * 6, y * 10, (x + y) & 255)
+
+    def _paint(self, peer):
+        """One viewer: raw pixels in the order that a screenshot asks for, to each request."""
+        def read(count):
+            data = b""
+            while len(data) < count:
+                part = peer.recv(count - len(data))
+                if not part:
+                    raise OSError("the viewer is gone")
+                data += part
+            return data
+        peer.settimeout(60)
+        peer.sendall(b"RFB 003.008\n")
+        read(12)
+        peer.sendall(b"\x01\x01")
+        read(1)
+        peer.sendall(bytes(4))
+        read(1)
+        peer.sendall(struct.pack(">HH16sI", self.WIDTH, self.HEIGHT, bytes(16), 5) + b"robot")
+        while True:
+            kind = read(1)[0]
+            if kind == 0:
+                read(19)
+            elif kind == 2:
+                read(4 * struct.unpack(">xH", read(3))[0])
+            elif kind == 3:
+                read(9)
+                pixels = b"".join(bytes((*self.colour(x, y), 0)) for y in range(self.HEIGHT) for x in range(self.WIDTH))
+                peer.sendall(struct.pack(">BxHHHHHi", 0, 1, 0, 0, self.WIDTH, self.HEIGHT, 0) + pixels)
+            else:
+                read(7)
+
     def _stream(self, payload):
         status, peer = self.dial(payload)
         self.streams.append((payload, status, peer))
@@ -120,6 +159,11 @@ class RobotAgent:
                     self.followed.append(peer)
                 else:
                     peer.close()
+            elif self.display == "rfb":
+                self._paint(peer)
+            elif self.display == "noise":
+                peer.sendall(b"no display at all")
+                peer.recv(1)
             elif self.display == "echo":
                 peer.settimeout(60)
                 while True:
