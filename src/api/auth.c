@@ -152,10 +152,9 @@ static int change_password(struct call *call, struct err *err) {
         str_copy(err->field, sizeof err->field, "newPassword");
         return -1;
     }
-    if (user_set_password(call->conn, &call->actor, user.username, body->new_password, err) < 0)
-        return -1;
     /* Whoever knew the old password is signed out; this login stays. */
-    return login_end_all(call->conn, user.id, call->login.id, err);
+    struct user_change change = {.password = body->new_password, .keep_login = call->login.id};
+    return user_update(call->conn, &call->actor, user.username, &change, &user, err);
 }
 
 void auth_change_password(struct call *call) {

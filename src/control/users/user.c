@@ -116,19 +116,6 @@ int user_verify_password(struct db_conn *conn, const char *username, const char 
     return 0;
 }
 
-int user_set_password(struct db_conn *conn, const struct actor *actor, const char *username,
-                      const char *password, struct err *err) {
-    struct user user;
-    char hash[PASSWORD_HASH_SIZE];
-    if (user_check_password(password, err) < 0 || user_find(conn, username, &user, err) < 0 ||
-        password_hash(password, hash, err) < 0 || db_begin(conn, err) < 0)
-        return -1;
-    int status = user_store_set_password(conn, user.id, hash, err);
-    if (status == 0)
-        status = audit_write(conn, actor, "user.password", username, "success", NULL, err);
-    return db_end(conn, status, err);
-}
-
 /* 24 characters without those that look alike: 5 bits each, 120 in all. */
 static void generate_password(char *password) {
     static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* no l, o, 0, 1 */

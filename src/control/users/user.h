@@ -66,10 +66,6 @@ int user_check_about(const char *full_name, const char *email, struct err *err);
  * audited here: the caller knows whether it was a login. */
 int user_verify_password(struct db_conn *conn, const char *username, const char *password, struct user *ret,
                          struct err *err);
-/* Sets a new password, in one transaction with audit. Ends no logins by itself (login_end_all). Slow, as
- * above. */
-int user_set_password(struct db_conn *conn, const struct actor *actor, const char *username,
-                      const char *password, struct err *err);
 /* Activates or deactivates; deactivating ends all logins, and API keys do nothing while it lasts.
  * ERR_CONFLICT "last_admin". */
 int user_set_active(struct db_conn *conn, const struct actor *actor, const char *username, bool active,
@@ -82,6 +78,7 @@ struct user_change {
     enum user_role role; /* USER_ROLE_NONE: stays */
     bool has_active, active;
     const char *password; /* NULL: stays */
+    int64_t keep_login;   /* the login that changes its own password goes on; 0: all end */
 };
 /* One transaction with audit, a row for each kind of change. A new role, a new password and deactivation end
  * the user's logins and close his streams. Slow when a password is given (as user_create). ERR_NOT_FOUND,

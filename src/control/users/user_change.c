@@ -23,7 +23,10 @@ static int check_last_admin(struct db_conn *conn, const struct user *user, struc
     return 0;
 }
 
-static int end_logins(struct db_conn *conn, const struct user *user, struct err *err) {
+/* All of them, and what API keys have opened; or all but one, where the user himself changes his password. */
+static int end_logins(struct db_conn *conn, const struct user *user, int64_t except, struct err *err) {
+    if (except)
+        return login_end_all(conn, user->id, except, err);
     return login_end_all(conn, user->id, 0, err) < 0 || login_close_streams(conn, user->username, err) < 0
                ? -1
                : 0;
@@ -84,7 +87,7 @@ static int update(struct db_conn *conn, const struct actor *actor, const char *u
         return -1;
     if (user_store_update(conn, &now, err) < 0 ||
         (hash && user_store_set_password(conn, now.id, hash, err) < 0) ||
-        ((new_role || deactivated || hash) && end_logins(conn, &now, err) < 0) ||
+        ((new_role || deactivated || hash) && end_logins(conn, &now, change->keep_login, err) < 0) ||
         tell(conn, actor, &was, &now, hash != NULL, err) < 0)
         return -1;
     return user_find(conn, username, ret, err);

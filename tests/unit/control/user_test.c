@@ -40,7 +40,7 @@ static void test_passwords(void **unused) {
           "bad_credentials");
     /* Without a password nobody gets in, not even with the empty one. */
     FAILS(user_verify_password(r.c, "alice", "", &found, &err), ERR_UNAUTHENTICATED, "bad_credentials");
-    OK(user_set_password(r.c, &r.admin, "carol", GOOD " 2", &err));
+    OK(user_update(r.c, &r.admin, "carol", &(struct user_change){.password = GOOD " 2"}, &found, &err));
     FAILS(user_verify_password(r.c, "carol", GOOD, &found, &err), ERR_UNAUTHENTICATED, "bad_credentials");
     OK(user_set_active(r.c, &r.admin, "carol", false, &err));
     FAILS(user_verify_password(r.c, "carol", GOOD " 2", &found, &err), ERR_DENIED, "user_disabled");
