@@ -34,7 +34,7 @@ static int end_logins(struct db_conn *conn, const struct user *user, int64_t exc
 
 static int end_by_admin(struct db_conn *conn, const struct actor *actor, const struct user *user,
                         struct err *err) {
-    if (end_logins(conn, user, err) < 0)
+    if (end_logins(conn, user, 0, err) < 0)
         return -1;
     return audit_write(conn, actor, "login.end-all", user->username, AUDIT_ALLOWED, NULL, err);
 }
