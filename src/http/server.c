@@ -57,7 +57,7 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *sockaddr, soc
     return full ? MHD_NO : MHD_YES;
 }
 
-/* Under server->lock. */
+/* Under server->lock. Two threads may have accepted at once what only one had room for: the later is cut. */
 static void count_peer(struct http_peer *peer) {
     struct map *addresses = peer->server->addresses;
     struct address_count *count = map_get(addresses, peer->address);
@@ -68,7 +68,8 @@ static void count_peer(struct http_peer *peer) {
         count = mem_zalloc(sizeof *count);
         map_set(addresses, peer->address, count);
     }
-    count->connections++;
+    if (++count->connections > peer->server->options.address_max)
+        shutdown(peer->fd, SHUT_RDWR);
 }
 
 static void uncount_locked(struct http_peer *peer) {
