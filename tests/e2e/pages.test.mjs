@@ -7,7 +7,7 @@ import { Up, waitFor } from './lib/streamspace.mjs';
 import { launchBrowser, newPage, signIn, screenshot, waitConnected } from './lib/browser.mjs';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PAGES = ['/', '/sessions', '/account', '/account/api-keys', '/admin', '/admin/agents', '/admin/commands', '/admin/users', '/admin/groups',
+const PAGES = ['/', '/sessions', '/account', '/account/api-keys', '/admin', '/admin/agents', '/admin/templates', '/admin/commands', '/admin/users', '/admin/groups',
   '/admin/audit', '/admin/settings', '/no-such-page'];
 /** What opens on a page: its name, the page, how it opens, what is there then. */
 const OPENED = [
@@ -17,6 +17,11 @@ const OPENED = [
   ['new-user', '/admin/users', (page) => page.getByTestId('new-user').click(), 'user-create'],
   ['group', '/admin/groups?open=research', async () => {}, 'member-carlos'],
   ['new-group', '/admin/groups', (page) => page.getByTestId('new-group').click(), 'group-create'],
+  ['template', '/admin/templates?open=terminal', async () => {}, 'template-save'],
+  ['template-yaml', '/admin/templates?open=terminal', (page) => page.getByTestId('tab-yaml').click(), 'yaml-editor'],
+  ['template-state', '/admin/templates?open=terminal', (page) => page.getByTestId('tab-state').click(), 'tab-state'],
+  ['new-template', '/admin/templates', (page) => page.getByTestId('new-template').click(), 'template-name'],
+  ['import', '/admin/templates', (page) => page.getByTestId('import-templates').click(), 'yaml-editor'],
   ['audit-entry', '/admin/audit', (page) => page.getByTestId('audit-entry').first().getByRole('button').click(), 'audit-detail'],
   ['enrol', '/admin/agents', (page) => page.getByTestId('enrol-agent').click(), 'enrol-create'],
   ['new-key', '/account/api-keys', openNewKey, 'scope-sessions:read'],

@@ -55,16 +55,17 @@ const char *availability_of(const struct availability *availability, size_t inde
 
 void availability_judge(const struct availability *availability, struct template *template) {
     template->available = availability->count == 0;
+    template->no_runtime = availability->count > 0;
     for (size_t i = 0; i < availability->count && !template->available; i++) {
-        if (template_is_foreign(template, availability->agents[i].platform)) {
-            if (!*template->unavailable_reason)
-                str_copy(template->unavailable_reason, TEMPLATE_REASON_MAX,
-                         "no agent of its runtime is online");
-        } else
-            template->available =
-                !template_lacks(template, availability->agents[i].missing, template->unavailable_reason);
+        if (template_is_foreign(template, availability->agents[i].platform))
+            continue;
+        template->no_runtime = false;
+        template->available =
+            !template_lacks(template, availability->agents[i].missing, template->unavailable_reason);
     }
-    if (template->available)
+    if (template->no_runtime)
+        str_copy(template->unavailable_reason, TEMPLATE_REASON_MAX, "no agent of its runtime is online");
+    else if (template->available)
         template->unavailable_reason[0] = '\0';
 }
 

@@ -56,6 +56,10 @@ void template_write_json(const struct template *template, bool for_operators, st
     jsonw_put_bool(w, "available", template->available);
     jsonw_put_string(w, "unavailableReason",
                      *template->unavailable_reason ? template->unavailable_reason : NULL);
+    jsonw_put_string(w, "unavailableCode",
+                     template->available    ? NULL
+                     : template->no_runtime ? "no_runtime"
+                                            : "missing_program");
     jsonw_put_int(w, "version", template->version);
     jsonw_put_string(w, "createdAt", template->created_at);
     jsonw_put_string(w, "updatedAt", template->updated_at);

@@ -51,6 +51,7 @@ struct template {
     bool builtin;    /* as the program brought it */
     bool overridden; /* of a built-in one's name, and not as the program brought it */
     bool available;  /* some agent that is online can run it (true too while no agent has said anything) */
+    bool no_runtime; /* not available because no agent that is online is of its runtime */
     char unavailable_reason[TEMPLATE_REASON_MAX]; /* "install gimp on the agent's machine", or "" */
     int64_t version;                              /* rises with each change */
     char updated_by[USERNAME_MAX + 1];            /* "": the program */

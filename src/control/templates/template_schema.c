@@ -204,6 +204,6 @@ const struct template_field template_schema[] = {
 };
 const size_t template_schema_count = ARRAY_SIZE(template_schema);
 
-const char *const template_read_only[] = {"builtin",           "overridden", "available",
-                                          "unavailableReason", "agents",     "createdAt",
-                                          "updatedAt",         "updatedBy",  NULL};
+const char *const template_read_only[] = {"builtin",         "overridden", "available", "unavailableReason",
+                                          "unavailableCode", "agents",     "createdAt", "updatedAt",
+                                          "updatedBy",       NULL};

@@ -13,6 +13,8 @@ export type Query = Record<string, string | number | undefined>;
 export interface RequestOptions {
   query?: Query;
   body?: unknown;
+  /** A body that is no JSON. */
+  text?: { type: string; body: string };
   headers?: Record<string, string>;
   signal?: AbortSignal;
   /** How to read a successful answer; JSON unless told otherwise. */
@@ -80,7 +82,7 @@ export async function request<T>(method: Method, path: string, options: RequestO
     const response = await fetch(buildUrl(path, options.query), {
       method,
       headers: requestHeaders(method, options),
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: options.text?.body ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
       credentials: 'same-origin',
       cache: 'no-store',
       signal: timeout.signal,
@@ -104,7 +106,8 @@ function requestHeaders(method: Method, options: RequestOptions): Record<string,
     Accept: options.as === 'text' ? 'text/plain, application/problem+json' : 'application/json',
     ...options.headers,
   };
-  if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+  if (options.text) headers['Content-Type'] = options.text.type;
+  else if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET') {
     const token = csrfToken();
     if (token) headers['X-CSRF-Token'] = token;

@@ -8,6 +8,8 @@ export const keys = {
   methods: ['methods'] as const,
   version: ['version'] as const,
   templates: ['templates'] as const,
+  template: (name: string) => ['templates', 'one', name] as const,
+  templateFile: (name: string) => ['templates', 'file', name] as const,
   sessions: ['sessions'] as const,
   sessionList: (filter: SessionFilter) => ['sessions', 'list', filter] as const,
   session: (name: string) => ['session', name] as const,

@@ -35,6 +35,13 @@ export interface Template {
   runtimes?: string[];
   available?: boolean;
   unavailableReason?: string | null;
+  /** Why not, as a word: no agent that is there is of its runtime, or a program is missing. */
+  unavailableCode?: 'no_runtime' | 'missing_program' | null;
+  enabled?: boolean;
+  builtin?: boolean;
+  overridden?: boolean;
+  version?: number;
+  updatedAt?: string;
 }
 
 export const SESSION_STATES = [
@@ -136,6 +143,9 @@ export interface Page<T> {
 export interface FieldError {
   field: string;
   message: string;
+  /** In files: from 1. */
+  line?: number;
+  column?: number;
 }
 
 /** RFC 9457 problem details, with our extensions. */

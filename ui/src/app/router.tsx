@@ -35,6 +35,7 @@ const routes: RouteObject[] = [
                 children: [
                   { index: true, ...page(() => import('@/pages/admin/dashboard/DashboardPage'), 'DashboardPage') },
                   { path: 'agents', ...page(() => import('@/pages/admin/agents/AgentsPage'), 'AgentsPage') },
+                  { path: 'templates', ...page(() => import('@/pages/admin/templates/TemplatesPage'), 'TemplatesPage') },
                   { path: 'commands', ...page(() => import('@/pages/admin/CommandsPage'), 'CommandsPage') },
                   {
                     element: <RequireAdmin />,

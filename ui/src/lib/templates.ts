@@ -19,6 +19,11 @@ export function categoriesOf(templates: Template[]): string[] {
   return [...found].sort((a, b) => a.localeCompare(b));
 }
 
+/** Those that a user is shown: what no agent is even of the kind to run stays out of sight. */
+export function offered(templates: Template[]): Template[] {
+  return templates.filter((template) => template.enabled !== false && template.unavailableCode !== 'no_runtime');
+}
+
 /** Those that bear every word of the search somewhere; what can be launched comes first. */
 export function filterTemplates(templates: Template[], search: string, category: string): Template[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);

@@ -123,6 +123,9 @@ const byWord: Record<string, TemplateLook> = {
   utilities: look(IconBox, ...slate),
 };
 
+/** The words that `icon` may be. */
+export const ICON_WORDS: readonly string[] = Object.keys(byWord).sort();
+
 const unknown = look(IconApps, ...teal);
 
 export function templateLook(icon?: string | null, name?: string, category?: string | null): TemplateLook {

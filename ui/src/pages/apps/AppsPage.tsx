@@ -9,7 +9,7 @@ import type { Session, Template } from '@/api/types';
 import { flatten, useMySessions, useTemplates, useUser } from '@/hooks/queries';
 import { useLaunch } from '@/hooks/useLaunch';
 import { isOpenable } from '@/lib/sessions';
-import { ALL, categoriesOf, filterTemplates } from '@/lib/templates';
+import { ALL, categoriesOf, filterTemplates, offered } from '@/lib/templates';
 import { preloadViewer } from '@/viewer/preload';
 import { CatalogueFilter } from './CatalogueFilter';
 import { JumpBackIn } from './JumpBackIn';
@@ -31,7 +31,7 @@ export function AppsPage() {
       ) : templates.isError ? (
         <LoadError error={templates.error} onRetry={() => void templates.refetch()} what="The catalogue" />
       ) : (
-        <Catalogue templates={templates.data} sessions={sessions} />
+        <Catalogue templates={offered(templates.data)} sessions={sessions} />
       )}
     </>
   );
