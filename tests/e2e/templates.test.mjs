@@ -29,12 +29,16 @@ after(async () => {
 
 const get = async (name) => up.api('GET', `/templates/${name}`);
 
-/** Replaces what the editor holds, as a person would: everything marked, then pasted over. */
+/** Replaces what the editor holds. */
 async function fill(text) {
   const editor = page.getByTestId('yaml-editor').getByRole('textbox');
+  const shown = async () => (await editor.locator('.cm-line').allInnerTexts()).map((line) => line.replace('\n', '')).join('\n');
   await editor.click();
   await page.keyboard.press('Control+A');
+  await page.keyboard.press('Delete');
+  await waitFor('the editor is empty', async () => (await shown()) === '');
   await page.keyboard.insertText(text);
+  await waitFor('the editor has the text', async () => (await shown()) === text);
 }
 
 test('a template is made by the form, changed as YAML and deleted', async () => {
@@ -85,7 +89,7 @@ test('a dropped file is shown, checked and imported', async () => {
 
 test('a built-in template is switched off and reset', async () => {
   await page.goto(`${up.url}/admin/templates?open=terminal`);
-  await page.getByTestId('template-enabled').click({ force: true });
+  await page.getByText('People can start it').click();
   await page.getByTestId('template-save').click();
   await waitFor('it is off', async () => (await get('terminal')).body.enabled === false);
   await page.getByTestId('tab-state').click();

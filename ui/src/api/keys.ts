@@ -9,7 +9,8 @@ export const keys = {
   version: ['version'] as const,
   templates: ['templates'] as const,
   template: (name: string) => ['templates', 'one', name] as const,
-  templateFile: (name: string) => ['templates', 'file', name] as const,
+  // Not below `templates`: news of others must not take away what is being edited.
+  templateFile: (name: string) => ['template-file', name] as const,
   sessions: ['sessions'] as const,
   sessionList: (filter: SessionFilter) => ['sessions', 'list', filter] as const,
   session: (name: string) => ['session', name] as const,

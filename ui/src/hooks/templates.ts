@@ -7,7 +7,7 @@ export function useTemplate(name: string) {
 }
 
 export function useTemplateFile(name: string) {
-  return useQuery({ queryKey: keys.templateFile(name), queryFn: ({ signal }) => templateFile(name, signal), staleTime: 0, gcTime: 0 });
+  return useQuery({ queryKey: keys.templateFile(name), queryFn: ({ signal }) => templateFile(name, signal), staleTime: Infinity, gcTime: 0 });
 }
 
 /** What the server thinks of a text, once the typing pauses. */

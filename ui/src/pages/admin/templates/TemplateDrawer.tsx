@@ -64,7 +64,7 @@ function Body({ name, onGone }: { name: string; onGone: () => void }) {
         </Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="form">
-        <TemplateForm key={data.version} template={data} onSaved={() => {}} />
+        <TemplateForm template={data} onSaved={() => {}} />
       </Tabs.Panel>
       <Tabs.Panel value="yaml">
         <FileEditor name={name} />
@@ -80,7 +80,7 @@ function FileEditor({ name }: { name: string }) {
   const file = useTemplateFile(name);
   if (file.isPending) return <Skeleton h={360} />;
   if (file.isError) return <LoadError error={file.error} onRetry={() => void file.refetch()} what="The file" />;
-  return <FileText key={file.dataUpdatedAt} name={name} before={file.data} />;
+  return <FileText name={name} before={file.data} />;
 }
 
 function FileText({ name, before }: { name: string; before: string }) {

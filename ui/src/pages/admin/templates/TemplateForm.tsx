@@ -21,7 +21,9 @@ interface Props {
 
 const RUNTIMES = ['local', 'docker', 'kubernetes'];
 
-export function TemplateForm({ template, onSaved }: Props) {
+export function TemplateForm({ template: given, onSaved }: Props) {
+  // What the edit began from: the server refuses it when others have changed the template since.
+  const [template, setTemplate] = useState(given);
   const save = useChange(
     (body: TemplateBody) => (template ? putTemplate(template.name, body) : createTemplate(body)),
     [keys.templates],
@@ -37,6 +39,7 @@ export function TemplateForm({ template, onSaved }: Props) {
     if (fields.refuse({ name: values.name.trim() ? undefined : 'Choose a name', displayName: values.displayName.trim() ? undefined : 'Say what it is called' })) return;
     save.mutate(bodyOf(values, lists, template), {
       onSuccess(saved) {
+        if (template) setTemplate(saved);
         notify(template ? 'Template saved' : 'Template created', saved.displayName);
         onSaved(saved.name);
       },
