@@ -33,6 +33,10 @@ static const char rfc_ec_text[] =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
     "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
 
+static const char off_the_curve[] =
+    "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+    "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}]}";
+
 static struct jose_keys *keys_of(const char *text) {
     struct jose_keys *keys = NULL;
     struct err err = {0};
@@ -67,10 +71,11 @@ static void test_every_changed_character_is_seen(void **state) {
     struct err err = {0};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         char *copy = str_dup(texts[i][1]);
-        for (size_t at = 0; copy[at]; at += 3) {
+        for (size_t at = 0, length = strlen(copy); at < length; at++) {
             char was = copy[at];
             copy[at] = was == 'A' ? 'Q' : 'A';
-            assert_int_equal(verify(texts[i][0], copy, &err), -1);
+            if (verify(texts[i][0], copy, &err) == 0)
+                fail_msg("character %zu of text %zu: %c for %c", at, i, copy[at], was);
             copy[at] = was;
         }
         assert_int_equal(verify(texts[i][0], copy, &err), 0);
@@ -142,9 +147,7 @@ static void test_sets_of_keys(void **state) {
         "{\"keys\":[{\"kty\":\"RSA\",\"n\":7,\"e\":\"AQAB\"}]}",
         "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
         "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
-        /* a point that is not on the curve */
-        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-        "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}]}",
+        off_the_curve,
     };
     for (size_t i = 0; i < ARRAY_SIZE(unusable); i++) {
         keys = keys_of(unusable[i]);
