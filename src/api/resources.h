@@ -119,6 +119,8 @@ void metrics_get(struct call *call);
 void dashboard_get(struct call *call);
 /* openapi.c */
 void openapi_get(struct call *call);
+void api_docs_get(struct call *call);
+void api_docs_file_get(struct call *call);
 /* auth.c */
 void auth_login(struct call *call);
 void auth_refresh(struct call *call);

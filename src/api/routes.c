@@ -19,6 +19,8 @@ const struct route route_table[] = {
     {"getMetrics", "GET", "/metrics", ROUTE_ANYONE, .handler = metrics_get, .flags = ROUTE_LOG_QUIETLY},
     {"getApiVersion", "GET", V1 "/version", ROUTE_ANYONE, .handler = version_get, .flags = ROUTE_LOG_QUIETLY},
     {"getOpenApi", "GET", "/api/openapi.json", ROUTE_ANYONE, .handler = openapi_get},
+    {"getApiDocs", "GET", "/api/docs", ROUTE_ANYONE, .handler = api_docs_get},
+    {"getApiDocsFile", "GET", "/api/docs/{file}", ROUTE_ANYONE, .handler = api_docs_file_get},
 
     /* --- signing in --- */
     {"login", "POST", V1 "/auth/login", ROUTE_ANYONE, .handler = auth_login, .flags = ROUTE_SLOW,

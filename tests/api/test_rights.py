@@ -26,6 +26,8 @@ TABLE = {
     "getApiVersion":    (None,                                           (200, 200, 200, 200, 200)),
     "getMetrics":       (None,                                           (200, 200, 200, 200, 200)),
     "getOpenApi":       (None,                                           (200, 200, 200, 200, 200)),
+    "getApiDocs":       (None,                                           (200, 200, 200, 200, 200)),
+    "getApiDocsFile":   (None,                                           (200, 200, 200, 200, 200)),
     "login":            ({"username": "owner", "password": PASSWORD},    (200, 200, 200, 200, 200)),
     "refresh":          ({"refreshToken": "0" * 64},                     (401, 401, 401, 401, 401)),
     "logout":           (None,                                           (401, 204, 204, 204, 204)),
@@ -231,7 +233,7 @@ class RoleWalk(ApiTest):
                         .replace("{id}", self.key() if "/api-keys/" in pattern else
                                  self.login() if "/logins/" in pattern else share)
                         .replace("{agentId}", "robot-1").replace("{commandId}", command)
-                        .replace("{streamId}", "0" * 32))
+                        .replace("{streamId}", "0" * 32).replace("{file}", "docs.js"))
                 if "?" in row:
                     path += row[row.index("?"):]
                 client = self.who(role, row)

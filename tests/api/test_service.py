@@ -70,6 +70,29 @@ class Service(ApiTest):
                                                 headers={"If-None-Match": answer.headers["ETag"]})
         self.assertEqual(again.status, 304)
 
+    def test_the_page_of_the_document(self):
+        client = self.server.anonymous()
+        page = client.request("GET", "/api/docs")
+        self.assertEqual((page.status, page.headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        self.assertIn("script-src 'self';", page.headers["Content-Security-Policy"])
+        text = page.body.decode()
+        self.assertNotRegex(text, r"""(?i)<style|\sstyle=|\son\w+=|<script(?! src=)""", "the policy forbids it")
+        self.assertNotRegex(text, r"""(?:src|href)="(?:https?:)?//""", "it needs another server")
+        for path in re.findall(r'(?:src|href)="(/api/docs/[^"]+)"', text):
+            asset = client.request("GET", path)
+            self.assertEqual(asset.status, 200, path)
+            self.assertNotRegex(asset.body.decode(), r"@import|url\(['\"]?(?:https?:)?//", path)
+        document = client.request("GET", "/api/openapi.json").json
+        wanted = {f'id="{operation["operationId"]}"' for item in document["paths"].values()
+                  for operation in item.values() if "operationId" in operation}
+        wanted |= {f'id="schema-{name}"' for name in document["components"]["schemas"]}
+        self.assertEqual([one for one in wanted if text.count(one) != 1], [])
+        targets = set(re.findall(r'id="([^"]+)"', text))
+        self.assertEqual([name for name in re.findall(r'href="#([^"]+)"', text) if name not in targets], [])
+        again = client.request("GET", "/api/docs", headers={"If-None-Match": page.headers["ETag"]})
+        self.assertEqual((again.status, again.body), (304, b""))
+        problem(self, client.request("GET", "/api/docs/no-such.js"), 404)
+
     def test_metrics(self):
         self.admin.expect(200, "GET", "/auth/me")
         self.admin.expect(404, "GET", "/sessions/nobody-x-00000000")

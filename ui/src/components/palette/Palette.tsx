@@ -1,9 +1,9 @@
 import { createSpotlight, Spotlight, type SpotlightActionGroupData } from '@mantine/spotlight';
-import { IconSearch } from '@tabler/icons-react';
+import { IconCode, IconSearch } from '@tabler/icons-react';
 import { useEffect } from 'react';
 import { useNavigate } from 'react-router-dom';
 import { TemplateIcon } from '@/components/icons/TemplateIcon';
-import { navFor } from '@/components/shell/nav';
+import { API_DOCS, navFor } from '@/components/shell/nav';
 import { flatten, useMySessions, useTemplates, useUser } from '@/hooks/queries';
 import { useLaunch } from '@/hooks/useLaunch';
 import { isOpenable, shortId, stateLabel } from '@/lib/sessions';
@@ -67,13 +67,22 @@ function usePaletteActions(): SpotlightActionGroupData[] {
     },
     {
       group: 'Go to',
-      actions: navFor(user.role).map(({ to, label, keywords, icon: Glyph }) => ({
-        id: `page:${to}`,
-        label,
-        keywords,
-        leftSection: <Glyph size={20} stroke={1.7} style={{ margin: 6 }} />,
-        onClick: () => navigate(to),
-      })),
+      actions: [
+        ...navFor(user.role).map(({ to, label, keywords, icon: Glyph }) => ({
+          id: `page:${to}`,
+          label,
+          keywords,
+          leftSection: <Glyph size={20} stroke={1.7} style={{ margin: 6 }} />,
+          onClick: () => navigate(to),
+        })),
+        {
+          id: 'page:api-docs',
+          label: 'API documentation',
+          keywords: ['rest', 'openapi', 'programs', 'curl', 'help'],
+          leftSection: <IconCode size={20} stroke={1.7} style={{ margin: 6 }} />,
+          onClick: () => window.location.assign(API_DOCS),
+        },
+      ],
     },
   ].filter((group) => group.actions.length > 0);
 }

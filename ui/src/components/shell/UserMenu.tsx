@@ -1,5 +1,5 @@
 import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme, VisuallyHidden } from '@mantine/core';
-import { IconCheck, IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
+import { IconCheck, IconCode, IconDeviceLaptop, IconLogout, IconMoon, IconSelector, IconSun } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from 'react-router-dom';
 import { logout } from '@/api/account';
@@ -7,7 +7,7 @@ import * as api from '@/api/endpoints';
 import { keys } from '@/api/keys';
 import { useUser } from '@/hooks/queries';
 import { notifyError } from '@/lib/notify';
-import { navFor } from './nav';
+import { API_DOCS, navFor } from './nav';
 import classes from './Shell.module.css';
 
 const schemes = [
@@ -57,6 +57,9 @@ export function UserMenu({ compact }: { compact?: boolean }) {
         <Menu.Divider />
         <SchemeItems />
         <Menu.Divider />
+        <Menu.Item component="a" href={API_DOCS} leftSection={<IconCode size={17} aria-hidden />} data-testid="api-docs">
+          API documentation
+        </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={17} />} onClick={signOut} data-testid="sign-out">
           Sign out
         </Menu.Item>

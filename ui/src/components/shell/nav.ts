@@ -58,6 +58,9 @@ const items: NavItem[] = [
   { to: '/account/api-keys', label: 'API keys', icon: IconKey, section: 'account', keywords: ['tokens', 'programs', 'scopes'] },
 ];
 
+/** A page of the server's own, beside the application. */
+export const API_DOCS = '/api/docs';
+
 /** Whether the link is the current place only where the path is the same. */
 export const isExact = (to: string) => to === '/' || to === '/admin' || to === '/account';
 
