@@ -247,6 +247,21 @@ test('a setting is refused, changed, and taken back', async () => {
   await waitFor('it is as before', async () => (await read()).source === 'default');
 });
 
+test('an administrator ends all logins of a user', async () => {
+  await mira.goto(`${up.url}/`);
+  await mira.getByTestId('catalogue-search').waitFor();
+  await admin.goto(`${up.url}/admin/users?open=mira`);
+  await admin.getByRole('tab', { name: 'Access' }).click();
+  await admin.getByTestId('end-logins').click();
+  await admin.getByTestId('confirm').click();
+  await mira.getByTestId('login-username').waitFor();
+  await admin.getByTestId('reset-mfa').click();
+  await admin.getByTestId('confirm').click();
+  await waitFor('the second step is gone', async () => (await up.api('GET', '/users/mira')).body.mfaEnabled === false);
+  await enter(mira, 'mira', SECOND);
+  await mira.getByTestId('catalogue-search').waitFor();
+});
+
 test('a deactivated user is out within moments', async () => {
   await mira.goto(`${up.url}/`);
   await mira.getByTestId('catalogue-search').waitFor();

@@ -26,14 +26,13 @@ function tooMany(error: ApiError): string {
 
 /** By the codes that GET /auth/oidc/callback redirects with (api/openapi.yaml). */
 const RETURNED: Record<string, string> = {
-  oidc_denied: 'The sign-in was cancelled, or you are not allowed to use StreamSpace.',
+  oidc_denied: 'The sign-in was cancelled there.',
   oidc_expired: 'The sign-in took too long or was begun in another window. Please try again.',
   oidc_unavailable: 'The identity provider cannot be reached just now. Try again in a moment.',
   oidc_refused: 'The identity provider’s answer could not be accepted. Please try again; if it stays, tell your administrator.',
-  oidc_not_configured: 'No identity provider is set up here. Sign in with your password.',
   user_disabled: 'This account is deactivated. Your administrator can tell you why.',
-  user_unknown: 'There is no account for you here yet. Ask your administrator for one.',
-  user_exists: 'Every account name like yours is taken. Ask your administrator to connect you with one.',
+  user_unknown: 'There is no account for you here. Your administrator can make one.',
+  user_exists: 'No user name could be made for you: those like yours are taken. Ask your administrator.',
 };
 
 /** Why the way back from the identity provider failed (`?error=` of the page's address). */
