@@ -22,11 +22,12 @@ export interface YamlEditorProps {
 
 const dark = new Compartment();
 
+// As high as its text: what is around it scrolls, and a keyboard gets everywhere.
 const theme = (minHeight: number) =>
   EditorView.theme({
     '&': { border: '1px solid var(--ss-border)', borderRadius: '10px', backgroundColor: 'var(--mantine-color-body)', fontSize: '13.5px' },
     '&.cm-focused': { outline: '2px solid var(--mantine-primary-color-filled)', outlineOffset: '1px' },
-    '.cm-scroller': { fontFamily: 'var(--mantine-font-family-monospace)', minHeight: `${minHeight}px`, maxHeight: '62vh', overflow: 'auto' },
+    '.cm-scroller': { fontFamily: 'var(--mantine-font-family-monospace)', minHeight: `${minHeight}px` },
     '.cm-content': { caretColor: 'var(--mantine-color-text)' },
     '.cm-cursor': { borderLeftColor: 'var(--mantine-color-text)' },
     '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--mantine-color-dimmed)', border: 'none' },
