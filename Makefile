@@ -6,7 +6,7 @@ BUILD := build
 NINJA := ninja
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print 2>/dev/null)
 
-.PHONY: all run test test-fast test-fresh soak scenarios bench fuzz format check-format deps deps-build deps-run install clean help
+.PHONY: all run test test-fast test-fresh soak scenarios bench bench-api fuzz format check-format deps deps-build deps-run install clean help
 .DEFAULT_GOAL := all
 
 all: deps-build $(BUILD)/streamspace ## build/streamspace, the user interface included
@@ -62,6 +62,10 @@ scenarios: deps $(BUILD)/streamspace ## the acceptance scenarios with their figu
 bench: deps $(BUILD)/streamspace ## benchmarks: tables, beside a named peer in the same run
 	@tools/deps.sh bench
 	@bench/run.py $(ARGS)
+
+bench-api: deps $(BUILD)/streamspace ## the API's speed on SQLite and PostgreSQL, beside nginx, with the targets
+	@tools/deps.sh bench
+	@bench/run.py api
 
 fuzz: ## run the fuzz targets, FUZZ_SECONDS (60) each
 	@tools/deps.sh build fuzz

@@ -18,12 +18,17 @@ def http():
     http_bench.main()
 
 
+def api():
+    import api_bench
+    api_bench.main()
+
+
 def start():
     import start_bench
     start_bench.main()
 
 
-BENCHES = {"relay": relay, "http": http, "start": start}
+BENCHES = {"relay": relay, "http": http, "api": api, "start": start}
 
 
 def main():
