@@ -3,6 +3,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { MemoryRouter } from 'react-router-dom';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { UserContext } from '@/hooks/queries';
 import { TemplateForm } from './TemplateForm';
 import { ImportModal } from './ImportModal';
 
@@ -45,12 +46,11 @@ afterEach(() => {
 
 async function show(element: React.ReactNode) {
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
-  client.setQueryData(['me'], { username: 'olga', role: 'operator' });
   await act(async () => {
     render(
       <MantineProvider env="test">
         <QueryClientProvider client={client}>
-          <MemoryRouter future={{ v7_startTransition: true, v7_relativeSplatPath: true }}>{element}</MemoryRouter>
+          <MemoryRouter future={{ v7_startTransition: true, v7_relativeSplatPath: true }}><UserContext.Provider value={{ username: 'olga', role: 'operator' }}>{element}</UserContext.Provider></MemoryRouter>
         </QueryClientProvider>
       </MantineProvider>,
     );
