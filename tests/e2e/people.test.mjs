@@ -133,6 +133,7 @@ test('she turns on two-step sign-in', async () => {
   await waitFor('a step with some time left', () => Date.now() % 30000 < 20000, 15);
   await mira.getByTestId('mfa-code').fill(totp(secret, -1));
   await mira.getByTestId('mfa-verify').click();
+  await mira.getByTestId('backup-codes').waitFor(); // reading all texts does not wait
   codes = await mira.getByTestId('backup-codes').locator('li').allTextContents();
   assert.equal(new Set(codes).size, 10);
   assert.deepEqual(await serious(mira), [], 'backup codes');
