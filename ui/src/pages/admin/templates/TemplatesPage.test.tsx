@@ -3,7 +3,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { MemoryRouter } from 'react-router-dom';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { UserContext } from '@/hooks/queries';
+import { UserProvider } from '@/hooks/queries';
 import { TemplateForm } from './TemplateForm';
 import { ImportModal } from './ImportModal';
 
@@ -50,7 +50,7 @@ async function show(element: React.ReactNode) {
     render(
       <MantineProvider env="test">
         <QueryClientProvider client={client}>
-          <MemoryRouter future={{ v7_startTransition: true, v7_relativeSplatPath: true }}><UserContext.Provider value={{ username: 'olga', role: 'operator' }}>{element}</UserContext.Provider></MemoryRouter>
+          <MemoryRouter future={{ v7_startTransition: true, v7_relativeSplatPath: true }}><UserProvider value={{ username: 'olga', role: 'operator' }}>{element}</UserProvider></MemoryRouter>
         </QueryClientProvider>
       </MantineProvider>,
     );
