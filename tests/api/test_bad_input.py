@@ -101,7 +101,7 @@ class BadInput(ApiTest):
     def test_a_body_where_none_belongs(self):
         problem(self, self.admin.api("GET", "/auth/me", raw=b"{}"), 400, "unexpected_body")
         problem(self, self.admin.api("DELETE", "/sessions/nobody-x-00000000", raw=b"{}"), 404)
-        problem(self, self.admin.api("PATCH", "/sessions/nobody-x-00000000", {"state": "terminated"}), 405)
+        problem(self, self.admin.api("PUT", "/sessions/nobody-x-00000000", {"state": "terminated"}), 405)
         problem(self, self.admin.api("POST", "/nothing", {"a": "b"}), 404)
         problem(self, self.admin.request("POST", "/", {"a": "b"}), 404)
         problem(self, self.admin.api("POST", "/auth/logout", raw=b"x" * 100000), 413)
@@ -193,7 +193,7 @@ class BadInput(ApiTest):
     def test_methods(self):
         for method, path, allow in (("DELETE", "/api/v1/sessions", "POST, GET, HEAD"),
                                     ("PUT", "/api/v1/auth/login", "POST"), ("OPTIONS", "/api/v1/sessions", None),
-                                    ("PATCH", "/api/v1/agents/x", None), ("TRACE", "/api/v1/auth/me", None)):
+                                    ("PUT", "/api/v1/agents/x", None), ("TRACE", "/api/v1/auth/me", None)):
             answer = self.admin.request(method, path)
             problem(self, answer, 405, "method_not_allowed")
             if allow:
