@@ -192,6 +192,11 @@ bool strbuf_puts(struct strbuf *buffer, const char *text) {
 }
 
 bool strbuf_putc(struct strbuf *buffer, char c) {
+    if (!buffer->overflow && buffer->length < buffer->max && buffer->length + 2 <= buffer->capacity) {
+        buffer->data[buffer->length++] = c;
+        buffer->data[buffer->length] = '\0';
+        return true;
+    }
     return strbuf_append(buffer, &c, 1);
 }
 

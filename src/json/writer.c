@@ -100,8 +100,12 @@ static void append_quoted(struct strbuf *out, const char *text, size_t length) {
     size_t start = 0; /* of the run that needs no change */
     for (size_t i = 0; i < length;) {
         unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') { /* nearly all there is: no call for it */
+            i++;
+            continue;
+        }
         size_t step = character_length(text + i, length - i);
-        if (step && c >= 0x20 && c != '"' && c != '\\') {
+        if (step && c >= 0x80) {
             i += step;
             continue;
         }
