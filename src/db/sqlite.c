@@ -20,6 +20,7 @@
 
 #define FOREIGN_BUSY_MS 2000
 #define CACHE_SLOTS 512 /* prepared statements of one connection; a power of two */
+#define CACHE_PLACES 4  /* of one statement */
 #define NOTES_MAX 64    /* different notifications of one transaction; more are told as "look for yourself" */
 
 struct sqlite_db {
@@ -164,10 +165,27 @@ static void statement_free(struct sqlite_rows *rows) {
     free(rows);
 }
 
+/* Where the statement is in the cache, or where it may go: the first free one of its places, else one that
+ * nobody is using. Several places each, so that two statements of every request do not drive each other out.
+ */
+static struct sqlite_rows **statement_slot(struct sqlite_conn *c, const char *sql, uint64_t hash) {
+    struct sqlite_rows **place = NULL;
+    for (unsigned i = 0; i < CACHE_PLACES; i++) {
+        struct sqlite_rows **slot = &c->cache[(hash + i) & (CACHE_SLOTS - 1)];
+        struct sqlite_rows *found = *slot;
+        if (found && !found->in_use && found->hash == hash && str_eq(found->sql, sql))
+            return slot;
+        bool better = !place || (*place && (!found || ((*place)->in_use && !found->in_use)));
+        if (better)
+            place = slot;
+    }
+    return place;
+}
+
 /* A prepared statement that nobody is using, from the cache where possible. */
 static int statement_get(struct sqlite_conn *c, const char *sql, struct sqlite_rows **ret, struct err *err) {
     uint64_t hash = hash_text(sql);
-    struct sqlite_rows **slot = &c->cache[hash & (CACHE_SLOTS - 1)];
+    struct sqlite_rows **slot = statement_slot(c, sql, hash);
     struct sqlite_rows *found = *slot;
     if (found && !found->in_use && found->hash == hash && str_eq(found->sql, sql)) {
         *ret = found;
