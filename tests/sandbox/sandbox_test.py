@@ -602,6 +602,9 @@ threading.Thread(target=serve).start()'''
         self.assertIn("display died", event["reason"])
 
 
+LEFT_OUT = "[lines were left out here: they came faster than they were read]"
+
+
 class Logs(SandboxTest):
     """A log that is followed: what is there, what comes, and its end; whatever the session makes of it."""
 
@@ -654,13 +657,15 @@ while True:
         self.assertEqual(answer["text"], "begin\nfirst\nsecond\nthird\n")
 
     def test_turned_over(self):
+        """A log that is renamed and begun anew is followed on."""
         name, tell = self.writer()
         number = self.follow(name, until="last\n")
         turn = 'os.rename("session.log", "session.log.1")\nwith open("session.log", "a") as log:\n    log.write(%r)\n'
         tell('with open("session.log", "a") as log:\n    log.write("one\\n")\n' + turn % "two\n")
         self.assertEqual(self.agent.finish(self.follow(name, until="two\n"))["text"], "begin\none\ntwo\n")
         tell(turn % "last\n")
-        self.assertEqual(self.agent.finish(number)["text"], "begin\none\ntwo\nlast\n")
+        # On a machine that is busy the first follower may be overtaken; then it says so, and nothing else is missing.
+        self.assertIn(self.agent.finish(number)["text"], ("begin\none\ntwo\nlast\n", f"begin\none\n{LEFT_OUT}\nlast\n"))
         # Twice between two looks: what is missing is said.
         number = self.follow(name, until="end\n", tail=5)
         tell(turn % "lost\n" * 3 + turn % "end\n")
